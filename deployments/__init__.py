@@ -1,0 +1,1 @@
+"""Everything needed to run Slipway somewhere: the command line, the webhook receiver, the demo."""

@@ -1,0 +1,6 @@
+"""What the flows do: rooms of plain Python, and `steps.py`, the one page where Prefect sees them."""
+
+import logging
+
+# Prefect forwards these lines to a run's log (PREFECT_LOGGING_EXTRA_LOGGERS=tasks); it leaves the level to us.
+logging.getLogger(__name__).setLevel(logging.INFO)

@@ -1,0 +1,269 @@
+"""`release.yaml`: the one file that says how an app is released. The models are the truth; the JSON Schema follows.
+
+It is the operator's: it lives with the deployment and never comes from the commit under release.
+"""
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from tasks.errors import ConfigInvalid
+from tasks.models import Name, Reason
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+MAX_BYTES = 1_000_000
+
+
+def _seconds(value: Any) -> Any:
+    """`10m`, `90s`, `2h` or a number of seconds -> seconds."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    match = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
+    return int(match[1]) * UNITS[match[2]] if match else value
+
+
+Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str | float), Field(ge=0)]
+RelativePath = Annotated[str, StringConstraints(pattern=r"^(?!/)(?!.*(^|/)\.\.?(/|$))(?!.*//)[^\x00-\x1f]+$")]
+ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+$")]
+
+
+class Section(BaseModel):
+    """Base of every part of the file: frozen, and a key that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class App(Section):
+    name: Name = Field(description="name of the app, a DNS label")
+    repository: str = Field(min_length=1, description="git URL or path of the app's repository")
+    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9._/-]+$", description="the branch that is released")
+
+
+class Build(Section):
+    dockerfile: RelativePath = Field(default="Dockerfile", description="path in the component's folder")
+    target: Name | None = Field(default=None, description="build target of the deployed image; none: the last stage")
+
+
+class Suite(Section):
+    run: str = Field(min_length=1, description="command, run by sh in the container; $JUNIT is where its JUnit file goes")
+    target: Name = Field(default="test", description="build target of the component's Dockerfile it runs in")
+    services: tuple[Literal["postgres"], ...] = Field(default=(), description="servers beside it; sets DATABASE_URL")
+    env: dict[str, str] = Field(default={}, description="environment of the container; no secrets")
+    timeout: Duration = Field(default=600, description="time limit, such as 90s or 10m")
+
+
+class Run(Section):
+    port: int = Field(ge=1, le=65535, description="port the container listens on")
+    health: str = Field(default="/health", pattern="^/", description="path that answers 200 once it is ready")
+    migrate: str | None = Field(default=None, description="command in the image that upgrades the customer's database")
+    env: dict[str, str] = Field(default={}, description="environment beside DATABASE_URL, in tests and in the demo")
+
+
+class Component(Section):
+    path: RelativePath = Field(description="folder of the component in the app's repository")
+    image: ImageName = Field(description="image repository to push to, without tag")
+    build: Build = Build()
+    suites: dict[Name, Suite] = Field(default={}, description="tests and linters, by name")
+    run: Run
+
+
+class EndToEnd(Section):
+    path: RelativePath = Field(description="folder of the end-to-end tests, with a Dockerfile")
+    dockerfile: RelativePath = "Dockerfile"
+    smoke: str = Field(min_length=1, description="command that a release runs on the built images")
+    full: str | None = Field(default=None, description="command that the nightly run uses; none: the same as smoke")
+    env: dict[str, str] = Field(default={}, description="environment of the container, such as BASE_URL")
+    timeout: Duration = 900
+
+
+class Migrations(Section):
+    component: Name = Field(description="the component whose image holds the migrations")
+    tool: Literal["alembic", "sql"] = Field(description="alembic, or sql: plain files in the order of their names")
+    config: RelativePath = Field(default="alembic.ini", description="alembic: path of alembic.ini in the component")
+    path: RelativePath = Field(default="migrations", description="sql: folder of the .sql files in the component")
+    target: Name = Field(default="test", description="build target that has the migration tool and the app's models")
+    accept: dict[str, str] = Field(default={}, description="'revision rule object' -> reason; for tools without a place for it")
+    timeout: Duration = 300
+
+
+class Target(Section):
+    file: str = Field(pattern=r"^(?!/)[^\x00-\x1f]*$", description="path in the GitOps repository, with {customer}")
+    image: str | None = Field(default=None, description="kustomize: name under images: whose digest is set")
+    path: str | None = Field(default=None, description="any YAML: keys by dots to the digest or the image reference")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Target":
+        if (self.image is None) == (self.path is None):
+            raise ValueError("needs either image (kustomize) or path (any other YAML), not both")
+        if ".." in self.file.split("/"):
+            raise ValueError("file must stay inside the GitOps repository")
+        return self
+
+
+class GitOps(Section):
+    repository: str = Field(min_length=1, description="git URL or path of the GitOps repository")
+    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9._/-]+$")
+    targets: dict[Name, tuple[Target, ...]] = Field(description="component -> where its image stands; first file that exists counts")
+
+
+class Ring(Section):
+    name: Name
+    customers: tuple[Name, ...] | Literal["*"] = Field(description="names, or '*' for every customer not named elsewhere")
+    approve: bool = Field(default=False, description="whether a person approves before this ring moves")
+    soak: Duration = Field(default=0, description="time between this ring being verified and the next one moving")
+
+
+class Rollout(Section):
+    verify: Literal["http"] = Field(default="http", description="how a customer is seen running the release")
+    url: str = Field(default="", description="base address with {customer}")
+    urls: dict[Name, str] = Field(default={}, description="base address of single customers; comes before url")
+    versions: dict[Name, str] = Field(description="component -> path that answers {\"commit\": ...}")
+    timeout: Duration = Field(default=300, description="how long a customer may take to answer the new version")
+
+    def address(self, customer: str) -> str:
+        """Base address of one customer, without a slash at the end."""
+        return self.urls.get(customer, self.url.replace("{customer}", customer)).rstrip("/")
+
+
+class Config(Section):
+    """The whole of `release.yaml`."""
+
+    app: App
+    components: dict[Name, Component] = Field(min_length=1)
+    e2e: EndToEnd | None = None
+    migrations: Migrations | None = None
+    gitops: GitOps
+    rings: tuple[Ring, ...] = Field(min_length=1)
+    rollout: Rollout
+    postgres: str = Field(default="postgres:17", description="image of the PostgreSQL that tests and checks use")
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> "Config":
+        known = set(self.components)
+        for place, names in self._named_components():
+            if unknown := sorted(set(names) - known):
+                raise ValueError(f"{place} names {', '.join(unknown)}; components are {', '.join(sorted(known))}")
+        if missing := sorted(known - set(self.gitops.targets)):
+            raise ValueError(f"gitops.targets has nothing for {', '.join(missing)}")
+        if sum(r.customers == "*" for r in self.rings) > 1:
+            raise ValueError("rings: only one ring can have customers '*'")
+        named = [c for r in self.rings if r.customers != "*" for c in r.customers]
+        if twice := sorted({c for c in named if named.count(c) > 1}):
+            raise ValueError(f"rings: {', '.join(twice)} stands in two rings")
+        return self
+
+    def _named_components(self) -> list[tuple[str, list[str]]]:
+        migrations = [self.migrations.component] if self.migrations else []
+        return [
+            ("gitops.targets", list(self.gitops.targets)),
+            ("rollout.versions", list(self.rollout.versions)),
+            ("migrations.component", migrations),
+        ]
+
+
+def config_path() -> Path:
+    """Where `release.yaml` is: $SLIPWAY_CONFIG, else in the working directory."""
+    return Path(os.environ.get("SLIPWAY_CONFIG", "release.yaml"))
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Reads and checks `release.yaml`.
+
+    Raises `ConfigInvalid` with every wrong key at once, each with file, line, key and what is allowed.
+    """
+    path = path or config_path()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigInvalid.because(
+            f"no configuration: {error.strerror}", str(path), "write release.yaml there, or name another file in SLIPWAY_CONFIG"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid.because("the configuration is not UTF-8", f"{path}, byte {error.start}", "save it as UTF-8") from error
+    document = _parse(text, path)
+    try:
+        return Config.model_validate(document.value)
+    except ValidationError as error:
+        raise ConfigInvalid(*(document.reason(e) for e in error.errors())) from error
+
+
+class _Document:
+    """Parsed YAML that still knows the line of each key."""
+
+    def __init__(self, node: yaml.Node | None, value: Any, path: Path) -> None:
+        self.node, self.value, self.path = node, value, path
+
+    def reason(self, error: Any) -> Reason:
+        """One pydantic error as file, line, key and what is allowed."""
+        keys = [k for k in error["loc"] if not (isinstance(k, str) and ("[" in k or k in ("str", "constrained-str")))]
+        key = ".".join(str(k) for k in keys) or "the file"
+        what = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "extra_forbidden":
+            what = "this key is not known"
+        return Reason(
+            what=f"{key}: {what}",
+            where=f"{self.path}, line {self.line(keys)}",
+            next_step="see `slipway config schema` for what is allowed there",
+        )
+
+    def line(self, keys: list[Any]) -> int:
+        """Line of the key, or of the nearest one above it that is there; 1 for an empty file."""
+        node, line = self.node, 1
+        for key in keys:
+            child = _child(node, key)
+            if child is None:
+                break
+            line, node = child
+        return line
+
+
+def _child(node: yaml.Node | None, key: Any) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((k.start_mark.line + 1, v) for k, v in node.value if k.value == str(key)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return node.value[key].start_mark.line + 1, node.value[key]
+    return None
+
+
+def _parse(text: str, path: Path) -> _Document:
+    if len(text) > MAX_BYTES:
+        raise ConfigInvalid.because(f"the configuration is larger than {MAX_BYTES} bytes", str(path), "is this the right file?")
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        _no_duplicates(node, path)
+        return _Document(node, loader.construct_document(node) if node else None, path)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigInvalid.because(f"not YAML: {problem}", f"{path}{line}", "mend the syntax there") from error
+    except RecursionError as error:
+        raise ConfigInvalid.because("not a configuration: nested too deeply", str(path), "is this the right file?") from error
+
+
+def _no_duplicates(node: yaml.Node | None, path: Path) -> None:
+    """PyYAML lets the last of two equal keys win in silence; a configuration must not."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _no_duplicates(item, path)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            raise ConfigInvalid.because(
+                f"{key.value}: the key stands twice", f"{path}, line {key.start_mark.line + 1}", "keep one of them"
+            )
+        seen.add(key.value)
+        _no_duplicates(value, path)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of `release.yaml`, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

@@ -1,0 +1,267 @@
+"""Docker containers and networks that live as long as a `with` block, labelled so that what a killed run left is found.
+
+The Engine is the real one, through its SDK; only image builds go through the docker program (`tasks/images`).
+"""
+
+import io
+import logging
+import os
+import secrets
+import tarfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.command import TAIL_LINES, printable
+from tasks.errors import ReleaseRefused, ServiceUnavailable
+from tasks.models import Value
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+
+log = logging.getLogger(__name__)
+RUN_LABEL = "slipway.run"
+READY_SECONDS = 60
+MEMORY_LIMIT = "3g"
+PROCESS_LIMIT = 2048
+
+
+class Ended(Value):
+    """How a container's command ended."""
+
+    exit_code: int
+    tail: tuple[str, ...]
+    timed_out: bool = False
+
+
+class Database(Value):
+    """A PostgreSQL of our own, with its address for containers beside it and for this process."""
+
+    url: str
+    host_url: str
+    container: str
+
+
+@cache
+def engine() -> "docker.DockerClient":
+    """The Docker Engine. Raises `ServiceUnavailable` saying where it was looked for and how to start it."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=120)
+        client.ping()
+    except DockerException as error:
+        where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        raise ServiceUnavailable.because(
+            f"no Docker Engine: {error}", where, "start it (`systemctl start docker`, or `dockerd`), or set DOCKER_HOST"
+        ) from error
+    return client
+
+
+def run_id() -> str:
+    """What containers of this run are labelled with: the Prefect flow run, or this process outside of one."""
+    return os.environ.get("PREFECT__FLOW_RUN_ID") or f"process-{os.getpid()}"
+
+
+@contextmanager
+def private_network(purpose: str) -> Iterator["Network"]:
+    """A network without a way out, for one suite or check; gone at the end of the block."""
+    name = f"slipway-{purpose}-{secrets.token_hex(4)}"
+    network = engine().networks.create(name, driver="bridge", internal=True, labels={RUN_LABEL: run_id()})
+    try:
+        yield network
+    finally:
+        _quietly(network.remove)
+
+
+@contextmanager
+def running(
+    image: str, network: "Network", *, alias: str, env: Mapping[str, str] | None = None, command: list[str] | None = None,
+    tmpfs: Mapping[str, str] | None = None,
+) -> Iterator["Container"]:
+    """A container that serves beside others under `alias`; killed and removed at the end of the block."""
+    with _created(image, network, alias=alias, env=env, command=command, tmpfs=tmpfs) as container:
+        _start(container)
+        yield container
+
+
+@contextmanager
+def _created(
+    image: str, network: "Network", *, alias: str, env: Mapping[str, str] | None, command: list[str] | None,
+    tmpfs: Mapping[str, str] | None = None,
+) -> Iterator["Container"]:
+    from docker.errors import APIError, ImageNotFound
+
+    client = engine()
+    try:
+        container = client.containers.create(
+            image, command, environment=dict(env or {}), labels={RUN_LABEL: run_id()}, network=network.name,
+            networking_config={network.name: client.api.create_endpoint_config(aliases=[alias])},
+            tmpfs=dict(tmpfs or {}), mem_limit=MEMORY_LIMIT, pids_limit=PROCESS_LIMIT, shm_size="256m",
+        )
+    except ImageNotFound as error:
+        raise ReleaseRefused.because(
+            f"there is no image {image}", "the Docker Engine of this worker", f"docker pull {image}, or correct the name in release.yaml"
+        ) from error
+    except APIError as error:
+        raise ServiceUnavailable.because(f"a container could not be made: {error}", image, "see the Docker Engine's log") from error
+    try:
+        yield container
+    finally:
+        _quietly(lambda: container.remove(force=True, v=True))
+
+
+def _start(container: "Container") -> None:
+    from docker.errors import APIError
+
+    try:
+        container.start()
+    except APIError as error:
+        raise ReleaseRefused.because(
+            f"a container did not start: {error.explanation or error}", str(container.image), "mend its command or its user"
+        ) from error
+
+
+@contextmanager
+def postgres(network: "Network", image: str) -> Iterator[Database]:
+    """An empty PostgreSQL on the network as `postgres`, in memory and without fsync: quick, and gone afterwards."""
+    password = secrets.token_hex(12)
+    env = {"POSTGRES_PASSWORD": password, "POSTGRES_USER": "app", "POSTGRES_DB": "app", "PGDATA": "/scratch/data"}
+    command = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+    with running(image, network, alias="postgres", env=env, command=command, tmpfs={"/scratch": "mode=1777"}) as container:
+        container.reload()
+        address = container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
+        database = Database(
+            url=f"postgresql://app:{password}@postgres:5432/app",
+            host_url=f"postgresql://app:{password}@{address}:5432/app", container=container.id,
+        )
+        _wait_for_postgres(container, database)
+        yield database
+
+
+def _wait_for_postgres(container: "Container", database: Database) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            psycopg.connect(database.host_url, connect_timeout=2).close()
+            return
+        except psycopg.OperationalError as error:
+            container.reload()
+            if container.status == "exited" or time.monotonic() > deadline:
+                last = container.logs(tail=10).decode(errors="replace")
+                raise ServiceUnavailable.because(f"PostgreSQL did not start: {error}\n{last}", str(container.image), "try the image by hand") from error
+            time.sleep(0.1)
+
+
+def run_command(
+    image: str, command: str, network: "Network", *, name: str, env: Mapping[str, str], timeout_seconds: float,
+    log_file: Path | None = None, take: Mapping[str, Path] | None = None, put: Mapping[str, bytes] | None = None,
+) -> Ended:
+    """Runs `sh -c command` in a container of its own and streams each line into the log as `name: line`.
+
+    `put` places files (absolute path in the container -> contents) before the start, `take` copies paths out
+    afterwards (path -> file or folder here); one that is not there is left out. Nothing of this process's
+    environment reaches the container.
+    """
+    with _created(image, network, alias=name, env=env, command=["sh", "-c", command]) as container:
+        for path, content in (put or {}).items():
+            container.put_archive(str(Path(path).parent), _tar(Path(path).name, content))
+        _start(container)
+        expired = threading.Event()
+        timer = threading.Timer(timeout_seconds, lambda: (expired.set(), _quietly(container.kill)))
+        timer.daemon = True
+        timer.start()
+        try:
+            tail = _follow(container, name, log_file)
+            code = container.wait()["StatusCode"]
+        finally:
+            timer.cancel()
+        for path, destination in (take or {}).items():
+            _copy_out(container, path, destination)
+    return Ended(exit_code=code, tail=tail, timed_out=expired.is_set())
+
+
+def _follow(container: "Container", name: str, log_file: Path | None) -> tuple[str, ...]:
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    sink = open(log_file, "ab") if log_file else io.BytesIO()  # noqa: SIM115 - closed by the next line
+    with sink:
+        for raw in _lines(container.logs(stream=True, follow=True)):
+            if log_file:
+                sink.write(raw + b"\n")
+            line = printable(raw.decode(errors="replace").rstrip())
+            tail.append(line)
+            log.info("%s: %s", name, line)
+    return tuple(tail)
+
+
+def _lines(chunks: Iterator[bytes], limit: int = 64_000) -> Iterator[bytes]:
+    """Whole lines out of whatever pieces the Engine sends; a line without end is cut at `limit` bytes."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        if len(rest) > limit:
+            yield rest
+            rest = b""
+    if rest:
+        yield rest
+
+
+def _tar(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o644
+        archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _copy_out(container: "Container", path: str, destination: Path) -> None:
+    from docker.errors import NotFound
+
+    try:
+        chunks, _ = container.get_archive(path)
+    except NotFound:
+        return
+    buffer = io.BytesIO(b"".join(chunks))
+    with tarfile.open(fileobj=buffer) as archive:
+        for member in archive.getmembers():
+            if member.isfile() and (source := archive.extractfile(member)):
+                inner = Path(*Path(member.name).parts[1:])
+                target = destination / inner if inner.parts else destination
+                if destination.resolve() in (target.resolve(), *target.resolve().parents):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(source.read())
+
+
+def remove_leftovers(run: str) -> int:
+    """Removes every container and network that carries this run's label; returns how many there were."""
+    client, label = engine(), {"label": f"{RUN_LABEL}={run}"}
+    containers, networks = client.containers.list(all=True, filters=label), client.networks.list(filters=label)
+    for container in containers:
+        _quietly(lambda c=container: c.remove(force=True, v=True))
+    for network in networks:
+        _quietly(network.remove)
+    return len(containers) + len(networks)
+
+
+def _quietly(clean_up: Callable[[], object]) -> None:
+    """Cleaning up must not hide why it was needed; what stays is logged and found by its label."""
+    from docker.errors import DockerException, NotFound
+
+    try:
+        clean_up()
+    except NotFound:
+        return
+    except DockerException as error:
+        log.warning("left behind: %s", error)

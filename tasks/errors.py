@@ -1,0 +1,42 @@
+"""The two kinds of error: `ReleaseRefused` (trying again cannot help) and `ServiceUnavailable` (it may)."""
+
+from collections.abc import Iterable
+
+from tasks.models import Reason
+
+
+class SlipwayError(Exception):
+    """Something a person must read: one or more reasons, each with what happened, where, and what to do next."""
+
+    def __init__(self, *reasons: Reason | str) -> None:
+        """Takes reasons; a bare string stands for an error read back from storage."""
+        self.reasons = tuple(r if isinstance(r, Reason) else Reason(what=r) for r in reasons)
+        super().__init__("\n".join(str(r) for r in self.reasons))
+
+    @classmethod
+    def because(cls, what: str, where: str = "", next_step: str = "") -> "SlipwayError":
+        """One reason as an error."""
+        return cls(Reason(what=what, where=where, next_step=next_step))
+
+
+class ReleaseRefused(SlipwayError):
+    """Terminal: the same input will be refused again until a person changes something."""
+
+
+class ConfigInvalid(ReleaseRefused):
+    """`release.yaml` is missing or wrong; names file, line and key."""
+
+
+class ServiceUnavailable(SlipwayError):
+    """Transient: Docker, a registry, a git remote, PostgreSQL or a cluster did not answer; retried by `steps.py`."""
+
+
+class Superseded(ReleaseRefused):
+    """A newer release came first; this one must not replace it."""
+
+
+def combine(errors: Iterable[SlipwayError]) -> SlipwayError:
+    """All reasons of several errors as one: terminal if any of them is, because a retry could not pass then."""
+    errors = list(errors)
+    kind = ServiceUnavailable if all(isinstance(e, ServiceUnavailable) for e in errors) else ReleaseRefused
+    return kind(*(reason for error in errors for reason in error.reasons))

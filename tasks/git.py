@@ -1,0 +1,116 @@
+"""The git program, the one way to it: argument lists, a clean environment, bare mirrors without a work tree."""
+
+import os
+import re
+from pathlib import Path
+
+import git
+
+from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+
+TIMEOUT_SECONDS = 120
+# No system or user configuration, no prompts, no hooks; a repository's own content must not decide what runs here.
+ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+    "LC_ALL": "C",
+}
+OPTIONS = ["-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "transfer.credentialsInUrl=die", "-c", "safe.directory=*"]
+
+
+class GitFailed(SlipwayError):
+    """git ended with an error; `code` and `output` say how. Callers turn it into refused or unavailable."""
+
+    def __init__(self, what: str, code: int = 1, output: str = "") -> None:
+        super().__init__(what)
+        self.code, self.output = code, output
+
+
+class Mirror:
+    """A bare copy of one repository, kept between runs; every fetch brings one branch to `refs/slipway/BRANCH`."""
+
+    def __init__(self, directory: Path, url: str) -> None:
+        self.directory, self.url = directory, url
+        self._git = git.Git(str(directory))
+
+    @classmethod
+    def open(cls, url: str) -> "Mirror":
+        """Opens the mirror of `url` under the Slipway home, making it when it is not there."""
+        directory = home() / "mirrors" / re.sub(r"[^A-Za-z0-9.]+", "-", url).strip("-")[-100:]
+        if not (directory / "HEAD").exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            cls(directory, url).run("init", "--quiet", "--bare", ".")
+        return cls(directory, url)
+
+    def run(self, *arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None) -> str:
+        """Runs git with these arguments and returns what it printed, as text without the last newline."""
+        return self.run_bytes(*arguments, stdin=stdin, env=env).decode("utf-8", "replace").removesuffix("\n")
+
+    def run_bytes(self, *arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None) -> bytes:
+        """As `run`, but bytes as they are. Raises `GitFailed`."""
+        import subprocess
+        import tempfile
+
+        with tempfile.TemporaryFile() as source:
+            if stdin is not None:
+                source.write(stdin)
+                source.seek(0)
+            code, out, err = self._git.execute(
+                ["git", *OPTIONS, *arguments],
+                istream=source if stdin is not None else subprocess.DEVNULL,
+                with_extended_output=True, with_exceptions=False, stdout_as_string=False, strip_newline_in_stdout=False,
+                kill_after_timeout=TIMEOUT_SECONDS, env={**ENVIRONMENT, **(env or {})},
+            )
+        if code:
+            message = err.strip() if isinstance(err, str) else err.decode("utf-8", "replace").strip()
+            raise GitFailed(f"git {arguments[0]}: {message or f'exit code {code}'}", code, message)
+        return out
+
+    def fetch(self, branch: str) -> str:
+        """Brings the branch here and returns its tip. Raises `ServiceUnavailable` when the remote does not answer."""
+        ref = f"refs/slipway/{branch}"
+        try:
+            self.run("fetch", "--quiet", "--no-tags", "--force", self.url, f"+refs/heads/{branch}:{ref}")
+        except GitFailed as error:
+            if "couldn't find remote ref" in error.output:
+                raise ReleaseRefused.because(
+                    f"there is no branch {branch}", self.url, "push the branch, or correct it in release.yaml"
+                ) from error
+            raise ServiceUnavailable.because(
+                f"the git remote did not answer: {error.output}", self.url, "check the address, the network and the credentials"
+            ) from error
+        return self.run("rev-parse", "--verify", f"{ref}^{{commit}}")
+
+    def has_commit(self, commit: str) -> bool:
+        """Whether the commit is among the objects here."""
+        try:
+            self.run("cat-file", "-e", f"{commit}^{{commit}}")
+        except GitFailed:
+            return False
+        return True
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `older` is `newer` or an ancestor of it."""
+        try:
+            self.run("merge-base", "--is-ancestor", older, newer)
+        except GitFailed as error:
+            if error.code == 1:
+                return False
+            raise
+        return True
+
+    def tree(self, commit: str, path: str) -> str | None:
+        """Id of the tree (or blob) at a path of a commit; None when nothing is there."""
+        try:
+            return self.run("rev-parse", "--verify", "--quiet", f"{commit}:{path}")
+        except GitFailed:
+            return None
+
+
+def home() -> Path:
+    """Where mirrors, logs and scratch files live: $SLIPWAY_HOME, else ~/.cache/slipway."""
+    directory = Path(os.environ.get("SLIPWAY_HOME") or Path.home() / ".cache" / "slipway")
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -1,0 +1,267 @@
+"""The values that travel between steps, in story order. All frozen, all JSON."""
+
+import hashlib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+"""A commit of the app, 40 hex digits. Order is ancestry on main's first-parent line, never time."""
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+"""What an image is, as the registry answered it: `sha256:` and 64 hex digits."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+"""A DNS label: customers, components, rings."""
+
+
+class Value(BaseModel):
+    """Base of everything here: frozen, and unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reason(Value):
+    """Why something was refused: what happened, where, and what to do next."""
+
+    what: str
+    where: str = ""
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        lines += [f"  where: {self.where}"] if self.where else []
+        lines += [f"  next:  {self.next_step}"] if self.next_step else []
+        return "\n".join(lines)
+
+
+class ReleaseRequest(Value):
+    """What a push asks for. A hint: the commit itself is read from the app's repository."""
+
+    commit: CommitId = Field(description="the commit of the app's main to release, 40 hex digits")
+
+
+class Source(Value):
+    """One commit of the app, seen to be on main."""
+
+    commit: CommitId
+    subject: str
+    author: str
+    trees: dict[str, str] = Field(description="path in the app -> git tree id there, for each component and e2e")
+
+
+class Deployed(Value):
+    """One component as a customer has it now."""
+
+    digest: Digest
+    revision: CommitId = Field(description="the commit that the image was built from and answers as its version")
+    tree: str = Field(description="git tree id of the component's path at that commit")
+
+
+class Hold(Value):
+    """A customer kept where it is by a person's decision."""
+
+    reason: str
+    owner: str
+    until: str = Field(default="", description="a date, ISO 8601; empty holds until the block is removed")
+
+
+class Customer(Value):
+    """One isolated environment as the GitOps repository's tip states it."""
+
+    name: Name
+    ring: Name
+    release: CommitId | None = Field(default=None, description="commit of its last release; None before the first")
+    components: dict[str, Deployed] = {}
+    head: str | None = Field(default=None, description="the migration head its database is at; None: no migration ran")
+    hold: Hold | None = None
+    problem: Reason | None = Field(default=None, description="why this customer cannot be promoted; others go on")
+
+
+class Fleet(Value):
+    """Every customer, in ring order, at one commit of the GitOps repository."""
+
+    tip: CommitId
+    customers: tuple[Customer, ...]
+
+
+class ComponentChange(Value):
+    """One component at the new commit, beside what was released last."""
+
+    name: Name
+    tree: str
+    changed: bool
+    released: Deployed | None = Field(default=None, description="the released image of the same tree, if there is one")
+
+
+class Changes(Value):
+    """What is new since the last released commit; without a base everything is."""
+
+    base: CommitId | None
+    components: tuple[ComponentChange, ...]
+    end_to_end: bool = Field(description="whether the end-to-end suite has something to see")
+
+    def component(self, name: str) -> ComponentChange:
+        """The change of one component."""
+        return next(c for c in self.components if c.name == name)
+
+
+class Image(Value):
+    """One component's image in the registry."""
+
+    component: Name
+    repository: str
+    digest: Digest
+    revision: CommitId
+    tree: str
+    built: bool = Field(description="False: its content was in the registry already")
+    seconds: float
+
+    @property
+    def reference(self) -> str:
+        """`repository@sha256:...`, the only form that is deployed."""
+        return f"{self.repository}@{self.digest}"
+
+
+class TestCase(Value):
+    """One test that did not pass."""
+
+    __test__ = False
+    name: str
+    message: str
+    output: str = ""
+
+
+class SuiteResult(Value):
+    """How one suite ended: counts from its JUnit file, or one test standing for the command's exit code."""
+
+    suite: str
+    component: str
+    passed: int
+    failed: tuple[TestCase, ...] = ()
+    skipped: int = 0
+    seconds: float
+    junit: bool = Field(description="False: the suite wrote no JUnit file, the exit code alone was judged")
+
+
+class Finding(Value):
+    """One thing a migration does that a person must know."""
+
+    rule: str
+    blocking: bool
+    revision: str
+    object: str
+    effect: str
+    next_step: str
+    accepted_because: str = ""
+
+
+class MigrationReport(Value):
+    """What the pending revisions did to a scratch database, from each place where customers stand."""
+
+    head: str | None
+    starts: tuple[str | None, ...] = ()
+    pending: dict[str, tuple[str, ...]] = Field(default={}, description="start ('' for none) -> revisions, in order")
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+
+
+class Release(Value):
+    """Commit + one image per component + migration head. Made once, never changed."""
+
+    commit: CommitId
+    subject: str
+    images: tuple[Image, ...]
+    head: str | None
+
+    def image(self, component: str) -> Image:
+        """The image of one component."""
+        return next(i for i in self.images if i.component == component)
+
+
+Standing = Literal["promote", "unchanged", "held", "refused", "superseded"]
+
+
+class Promotion(Value):
+    """One release to one customer, as planned: what changes, or why nothing does."""
+
+    customer: Name
+    ring: Name
+    standing: Standing
+    because: str = ""
+    current: dict[str, str] = Field(default={}, description="component -> digest now, '' for none")
+    diff: str = ""
+
+
+class RingPlan(Value):
+    """The promotions of one ring."""
+
+    name: Name
+    approve: bool
+    soak_seconds: float
+    promotions: tuple[Promotion, ...]
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """Names of the customers that will get a new version."""
+        return tuple(p.customer for p in self.promotions if p.standing == "promote")
+
+
+class Plan(Value):
+    """The fleet's future, made from one tip of the GitOps repository."""
+
+    release: Release
+    tip: CommitId
+    rings: tuple[RingPlan, ...]
+
+    @property
+    def hash(self) -> str:
+        """What an approval is bound to: 12 hex digits over the release and every promotion, not over the tip."""
+        content = [self.release.commit, *(r.model_dump_json() for r in self.rings)]
+        content += [i.reference for i in self.release.images]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
+
+
+class Edit(Value):
+    """New contents of one customer's files, computed from the blobs of one tip."""
+
+    customer: Name
+    standing: Standing
+    because: str = ""
+    files: dict[str, tuple[str, str]] = Field(default={}, description="path -> (blob id now or '', new blob id)")
+
+
+class RingCommit(Value):
+    """The one commit of a ring, as it stands on the GitOps branch."""
+
+    ring: Name
+    commit: CommitId = Field(description="the commit that carries the ring; the tip when nothing had to be written")
+    created: bool
+    promotions: tuple[Promotion, ...]
+
+
+OutcomeName = Literal["promoted", "unchanged", "held", "refused", "failed", "rolled back", "superseded"]
+
+
+class Outcome(Value):
+    """How a promotion ended."""
+
+    customer: Name
+    ring: Name
+    outcome: OutcomeName
+    because: str = ""
+    next_step: str = ""
+    versions: dict[str, str] = Field(default={}, description="component -> commit that it answers")
+    seconds: float = 0.0
+
+
+class ReleaseReport(Value):
+    """The end of a release: every customer with a named outcome."""
+
+    release: Release
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every customer is where the plan wanted it."""
+        return all(o.outcome in ("promoted", "unchanged", "held") for o in self.outcomes)
