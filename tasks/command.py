@@ -49,7 +49,7 @@ def run(
     timer.start()
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
-        with open(log_file, "ab") if log_file else _Nowhere() as sink:
+        with log_file.open("ab") if log_file else _Nowhere() as sink:
             for raw in process.stdout or ():
                 sink.write(raw)
                 line = printable(raw.decode(errors="replace").rstrip())
@@ -61,7 +61,12 @@ def run(
         _end(process)
     where = f"{argv[0]}, full output in {log_file}" if log_file else " ".join(argv[:4])
     if expired.is_set():
-        raise CommandFailed(f"{name}: stopped after its limit of {timeout_seconds:g} s", where, "raise the timeout, or find what hangs", tail)
+        raise CommandFailed(
+            f"{name}: stopped after its limit of {timeout_seconds:g} s",
+            where,
+            "raise the timeout, or find what hangs",
+            tail,
+        )
     if code:
         ended = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise CommandFailed(f"{name}: ended with {ended}", where, "mend what the last lines say, then push again", tail)

@@ -5,12 +5,22 @@ It is the operator's: it lives with the deployment and never comes from the comm
 
 import os
 import re
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from tasks.errors import ConfigInvalid
 from tasks.models import Name, Reason
@@ -21,14 +31,26 @@ MAX_BYTES = 1_000_000
 
 def _seconds(value: Any) -> Any:
     """`10m`, `90s`, `2h` or a number of seconds -> seconds."""
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    match = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
-    return int(match[1]) * UNITS[match[2]] if match else value
+    if not isinstance(value, str):
+        return value
+    if not (match := re.fullmatch(r"(\d+)\s*([smhd])", value)):
+        raise ValueError(f"{value!r} is not a duration; write 90s, 10m, 2h or 1d")
+    return int(match[1]) * UNITS[match[2]]
 
 
 Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str | float), Field(ge=0)]
-RelativePath = Annotated[str, StringConstraints(pattern=r"^(?!/)(?!.*(^|/)\.\.?(/|$))(?!.*//)[^\x00-\x1f]+$")]
+
+
+def _inside(path: str) -> str:
+    """A path that cannot lead out of the folder it is in."""
+    if path.startswith("/") or not path or any(part in ("", ".", "..", ".git") for part in path.split("/")):
+        raise ValueError("must be a relative path that stays inside, such as services/backend")
+    if not path.isprintable():
+        raise ValueError("must not contain control characters")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_inside)]
 ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+$")]
 
 
@@ -50,7 +72,9 @@ class Build(Section):
 
 
 class Suite(Section):
-    run: str = Field(min_length=1, description="command, run by sh in the container; $JUNIT is where its JUnit file goes")
+    run: str = Field(
+        min_length=1, description="command, run by sh in the container; $JUNIT is where its JUnit file goes"
+    )
     target: Name = Field(default="test", description="build target of the component's Dockerfile it runs in")
     services: tuple[Literal["postgres"], ...] = Field(default=(), description="servers beside it; sets DATABASE_URL")
     env: dict[str, str] = Field(default={}, description="environment of the container; no secrets")
@@ -87,12 +111,14 @@ class Migrations(Section):
     config: RelativePath = Field(default="alembic.ini", description="alembic: path of alembic.ini in the component")
     path: RelativePath = Field(default="migrations", description="sql: folder of the .sql files in the component")
     target: Name = Field(default="test", description="build target that has the migration tool and the app's models")
-    accept: dict[str, str] = Field(default={}, description="'revision rule object' -> reason; for tools without a place for it")
+    accept: dict[str, str] = Field(
+        default={}, description="'revision rule object' -> reason; for tools without a place for it"
+    )
     timeout: Duration = 300
 
 
 class Target(Section):
-    file: str = Field(pattern=r"^(?!/)[^\x00-\x1f]*$", description="path in the GitOps repository, with {customer}")
+    file: RelativePath = Field(description="path in the GitOps repository, with {customer}")
     image: str | None = Field(default=None, description="kustomize: name under images: whose digest is set")
     path: str | None = Field(default=None, description="any YAML: keys by dots to the digest or the image reference")
 
@@ -100,20 +126,22 @@ class Target(Section):
     def _one_way(self) -> "Target":
         if (self.image is None) == (self.path is None):
             raise ValueError("needs either image (kustomize) or path (any other YAML), not both")
-        if ".." in self.file.split("/"):
-            raise ValueError("file must stay inside the GitOps repository")
         return self
 
 
 class GitOps(Section):
     repository: str = Field(min_length=1, description="git URL or path of the GitOps repository")
     branch: str = Field(default="main", pattern=r"^[A-Za-z0-9._/-]+$")
-    targets: dict[Name, tuple[Target, ...]] = Field(description="component -> where its image stands; first file that exists counts")
+    targets: dict[Name, tuple[Target, ...]] = Field(
+        description="component -> where its image stands; first file that exists counts"
+    )
 
 
 class Ring(Section):
     name: Name
-    customers: tuple[Name, ...] | Literal["*"] = Field(description="names, or '*' for every customer not named elsewhere")
+    customers: tuple[Name, ...] | Literal["*"] = Field(
+        description="names, or '*' for every customer not named elsewhere"
+    )
     approve: bool = Field(default=False, description="whether a person approves before this ring moves")
     soak: Duration = Field(default=0, description="time between this ring being verified and the next one moving")
 
@@ -122,7 +150,7 @@ class Rollout(Section):
     verify: Literal["http"] = Field(default="http", description="how a customer is seen running the release")
     url: str = Field(default="", description="base address with {customer}")
     urls: dict[Name, str] = Field(default={}, description="base address of single customers; comes before url")
-    versions: dict[Name, str] = Field(description="component -> path that answers {\"commit\": ...}")
+    versions: dict[Name, str] = Field(description='component -> path that answers {"commit": ...}')
     timeout: Duration = Field(default=300, description="how long a customer may take to answer the new version")
 
     def address(self, customer: str) -> str:
@@ -181,15 +209,29 @@ def load_config(path: Path | None = None) -> Config:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigInvalid.because(
-            f"no configuration: {error.strerror}", str(path), "write release.yaml there, or name another file in SLIPWAY_CONFIG"
+            f"no configuration: {error.strerror}",
+            str(path),
+            "write release.yaml there, or name another file in SLIPWAY_CONFIG",
         ) from error
     except UnicodeDecodeError as error:
-        raise ConfigInvalid.because("the configuration is not UTF-8", f"{path}, byte {error.start}", "save it as UTF-8") from error
+        raise ConfigInvalid.because(
+            "the configuration is not UTF-8", f"{path}, byte {error.start}", "save it as UTF-8"
+        ) from error
     document = _parse(text, path)
     try:
         return Config.model_validate(document.value)
     except ValidationError as error:
-        raise ConfigInvalid(*(document.reason(e) for e in error.errors())) from error
+        raise ConfigInvalid(*(document.reason(e) for e in _said_once(error.errors()))) from error
+
+
+def _said_once(errors: Sequence[Any]) -> list[Any]:
+    """Without pydantic's echoes: a list whose only item is wrong is also called too short."""
+    inner = [e["loc"] for e in errors]
+    return [
+        e
+        for e in errors
+        if e["type"] != "too_short" or not any(len(i) > len(e["loc"]) and i[: len(e["loc"])] == e["loc"] for i in inner)
+    ]
 
 
 class _Document:
@@ -204,7 +246,7 @@ class _Document:
         key = ".".join(str(k) for k in keys) or "the file"
         what = error["msg"].removeprefix("Value error, ")
         if error["type"] == "extra_forbidden":
-            what = "this key is not known"
+            what = f"this key is not known; allowed: {', '.join(_allowed(keys[:-1]))}"
         return Reason(
             what=f"{key}: {what}",
             where=f"{self.path}, line {self.line(keys)}",
@@ -222,6 +264,24 @@ class _Document:
         return line
 
 
+def _allowed(keys: list[Any]) -> list[str]:
+    """The keys that the models allow at a place of the file."""
+    model: Any = Config
+    for key in keys:
+        model = (
+            model.model_fields[key].annotation
+            if _is_section(model)
+            else get_args(model)[-1 if isinstance(key, str) else 0]
+        )
+        # `Section | None` and tuples of sections: the section is what has keys.
+        model = next((a for a in get_args(model) if _is_section(a)), model) if get_origin(model) is UnionType else model
+    return sorted(model.model_fields) if _is_section(model) else []
+
+
+def _is_section(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, Section)
+
+
 def _child(node: yaml.Node | None, key: Any) -> tuple[int, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         return next(((k.start_mark.line + 1, v) for k, v in node.value if k.value == str(key)), None)
@@ -232,7 +292,9 @@ def _child(node: yaml.Node | None, key: Any) -> tuple[int, yaml.Node] | None:
 
 def _parse(text: str, path: Path) -> _Document:
     if len(text) > MAX_BYTES:
-        raise ConfigInvalid.because(f"the configuration is larger than {MAX_BYTES} bytes", str(path), "is this the right file?")
+        raise ConfigInvalid.because(
+            f"the configuration is larger than {MAX_BYTES} bytes", str(path), "is this the right file?"
+        )
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
@@ -244,7 +306,9 @@ def _parse(text: str, path: Path) -> _Document:
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigInvalid.because(f"not YAML: {problem}", f"{path}{line}", "mend the syntax there") from error
     except RecursionError as error:
-        raise ConfigInvalid.because("not a configuration: nested too deeply", str(path), "is this the right file?") from error
+        raise ConfigInvalid.because(
+            "not a configuration: nested too deeply", str(path), "is this the right file?"
+        ) from error
 
 
 def _no_duplicates(node: yaml.Node | None, path: Path) -> None:

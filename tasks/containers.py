@@ -84,7 +84,12 @@ def private_network(purpose: str) -> Iterator["Network"]:
 
 @contextmanager
 def running(
-    image: str, network: "Network", *, alias: str, env: Mapping[str, str] | None = None, command: list[str] | None = None,
+    image: str,
+    network: "Network",
+    *,
+    alias: str,
+    env: Mapping[str, str] | None = None,
+    command: list[str] | None = None,
     tmpfs: Mapping[str, str] | None = None,
 ) -> Iterator["Container"]:
     """A container that serves beside others under `alias`; killed and removed at the end of the block."""
@@ -95,7 +100,12 @@ def running(
 
 @contextmanager
 def _created(
-    image: str, network: "Network", *, alias: str, env: Mapping[str, str] | None, command: list[str] | None,
+    image: str,
+    network: "Network",
+    *,
+    alias: str,
+    env: Mapping[str, str] | None,
+    command: list[str] | None,
     tmpfs: Mapping[str, str] | None = None,
 ) -> Iterator["Container"]:
     from docker.errors import APIError, ImageNotFound
@@ -103,16 +113,27 @@ def _created(
     client = engine()
     try:
         container = client.containers.create(
-            image, command, environment=dict(env or {}), labels={RUN_LABEL: run_id()}, network=network.name,
+            image,
+            command,
+            environment=dict(env or {}),
+            labels={RUN_LABEL: run_id()},
+            network=network.name,
             networking_config={network.name: client.api.create_endpoint_config(aliases=[alias])},
-            tmpfs=dict(tmpfs or {}), mem_limit=MEMORY_LIMIT, pids_limit=PROCESS_LIMIT, shm_size="256m",
+            tmpfs=dict(tmpfs or {}),
+            mem_limit=MEMORY_LIMIT,
+            pids_limit=PROCESS_LIMIT,
+            shm_size="256m",
         )
     except ImageNotFound as error:
         raise ReleaseRefused.because(
-            f"there is no image {image}", "the Docker Engine of this worker", f"docker pull {image}, or correct the name in release.yaml"
+            f"there is no image {image}",
+            "the Docker Engine of this worker",
+            f"docker pull {image}, or correct the name in release.yaml",
         ) from error
     except APIError as error:
-        raise ServiceUnavailable.because(f"a container could not be made: {error}", image, "see the Docker Engine's log") from error
+        raise ServiceUnavailable.because(
+            f"a container could not be made: {error}", image, "see the Docker Engine's log"
+        ) from error
     try:
         yield container
     finally:
@@ -126,7 +147,9 @@ def _start(container: "Container") -> None:
         container.start()
     except APIError as error:
         raise ReleaseRefused.because(
-            f"a container did not start: {error.explanation or error}", str(container.image), "mend its command or its user"
+            f"a container did not start: {error.explanation or error}",
+            str(container.image),
+            "mend its command or its user",
         ) from error
 
 
@@ -136,12 +159,15 @@ def postgres(network: "Network", image: str) -> Iterator[Database]:
     password = secrets.token_hex(12)
     env = {"POSTGRES_PASSWORD": password, "POSTGRES_USER": "app", "POSTGRES_DB": "app", "PGDATA": "/scratch/data"}
     command = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-    with running(image, network, alias="postgres", env=env, command=command, tmpfs={"/scratch": "mode=1777"}) as container:
+    with running(
+        image, network, alias="postgres", env=env, command=command, tmpfs={"/scratch": "mode=1777"}
+    ) as container:
         container.reload()
         address = container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
         database = Database(
             url=f"postgresql://app:{password}@postgres:5432/app",
-            host_url=f"postgresql://app:{password}@{address}:5432/app", container=container.id,
+            host_url=f"postgresql://app:{password}@{address}:5432/app",
+            container=container.id,
         )
         _wait_for_postgres(container, database)
         yield database
@@ -159,13 +185,23 @@ def _wait_for_postgres(container: "Container", database: Database) -> None:
             container.reload()
             if container.status == "exited" or time.monotonic() > deadline:
                 last = container.logs(tail=10).decode(errors="replace")
-                raise ServiceUnavailable.because(f"PostgreSQL did not start: {error}\n{last}", str(container.image), "try the image by hand") from error
+                raise ServiceUnavailable.because(
+                    f"PostgreSQL did not start: {error}\n{last}", str(container.image), "try the image by hand"
+                ) from error
             time.sleep(0.1)
 
 
 def run_command(
-    image: str, command: str, network: "Network", *, name: str, env: Mapping[str, str], timeout_seconds: float,
-    log_file: Path | None = None, take: Mapping[str, Path] | None = None, put: Mapping[str, bytes] | None = None,
+    image: str,
+    command: str,
+    network: "Network",
+    *,
+    name: str,
+    env: Mapping[str, str],
+    timeout_seconds: float,
+    log_file: Path | None = None,
+    take: Mapping[str, Path] | None = None,
+    put: Mapping[str, bytes] | None = None,
 ) -> Ended:
     """Runs `sh -c command` in a container of its own and streams each line into the log as `name: line`.
 
@@ -193,7 +229,7 @@ def run_command(
 
 def _follow(container: "Container", name: str, log_file: Path | None) -> tuple[str, ...]:
     tail: deque[str] = deque(maxlen=TAIL_LINES)
-    sink = open(log_file, "ab") if log_file else io.BytesIO()  # noqa: SIM115 - closed by the next line
+    sink = log_file.open("ab") if log_file else io.BytesIO()  # noqa: SIM115 - closed by the next line
     with sink:
         for raw in _lines(container.logs(stream=True, follow=True)):
             if log_file:

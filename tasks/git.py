@@ -17,7 +17,16 @@ ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
     "LC_ALL": "C",
 }
-OPTIONS = ["-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "transfer.credentialsInUrl=die", "-c", "safe.directory=*"]
+OPTIONS = [
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "transfer.credentialsInUrl=die",
+    "-c",
+    "safe.directory=*",
+]
 
 
 class GitFailed(SlipwayError):
@@ -60,8 +69,12 @@ class Mirror:
             code, out, err = self._git.execute(
                 ["git", *OPTIONS, *arguments],
                 istream=source if stdin is not None else subprocess.DEVNULL,
-                with_extended_output=True, with_exceptions=False, stdout_as_string=False, strip_newline_in_stdout=False,
-                kill_after_timeout=TIMEOUT_SECONDS, env={**ENVIRONMENT, **(env or {})},
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=TIMEOUT_SECONDS,
+                env={**ENVIRONMENT, **(env or {})},
             )
         if code:
             message = err.strip() if isinstance(err, str) else err.decode("utf-8", "replace").strip()
@@ -79,7 +92,9 @@ class Mirror:
                     f"there is no branch {branch}", self.url, "push the branch, or correct it in release.yaml"
                 ) from error
             raise ServiceUnavailable.because(
-                f"the git remote did not answer: {error.output}", self.url, "check the address, the network and the credentials"
+                f"the git remote did not answer: {error.output}",
+                self.url,
+                "check the address, the network and the credentials",
             ) from error
         return self.run("rev-parse", "--verify", f"{ref}^{{commit}}")
 

@@ -166,6 +166,14 @@ class MigrationReport(Value):
     seconds: float = 0.0
 
 
+class Evidence(Value):
+    """What every check said; complete only when the gate let it pass."""
+
+    images: tuple[Image, ...]
+    suites: tuple[SuiteResult, ...] = ()
+    migrations: MigrationReport | None = None
+
+
 class Release(Value):
     """Commit + one image per component + migration head. Made once, never changed."""
 
@@ -253,6 +261,15 @@ class Outcome(Value):
     next_step: str = ""
     versions: dict[str, str] = Field(default={}, description="component -> commit that it answers")
     seconds: float = 0.0
+
+
+class Span(Value):
+    """One step of a run as Prefect recorded it; seconds since the run's first step began."""
+
+    name: str
+    start: float
+    end: float
+    after: tuple[str, ...] = Field(default=(), description="ids of the steps whose results it needed")
 
 
 class ReleaseReport(Value):

@@ -1,0 +1,194 @@
+"""`slipway`: the command line, thin over the functions that the flows use."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.errors import ConfigInvalid, ServiceUnavailable, SlipwayError
+
+app = typer.Typer(
+    name="slipway",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    help="Takes one push to main to every customer's environment: tested, built, migrated, promoted, verified.",
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 a server is not there, 130 interrupted.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Look at release.yaml, the one file of settings.")
+app.add_typer(config_app, name="config")
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Commit = Annotated[
+    str | None, typer.Argument(help="Commit of the app's main, 40 hex digits. Without it: the tip of main.")
+]
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    refused = 1
+    usage = 2
+    unavailable = 3
+    interrupted = 130
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Prints an error's reasons on standard error and ends with the code of its kind."""
+    try:
+        yield
+    except SlipwayError as error:
+        for reason in error.reasons:
+            err.print(escape(str(reason)), style="red" if err.is_terminal else None, soft_wrap=True)
+        kinds = {ConfigInvalid: Exit.usage, ServiceUnavailable: Exit.unavailable}
+        raise typer.Exit(next((c for k, c in kinds.items() if isinstance(error, k)), Exit.refused)) from None
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        raise typer.Exit(Exit.interrupted) from None
+
+
+@app.command()
+def release(
+    commit: Commit = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run until it ends.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Ask the Prefect server to release a commit, and follow the run."""
+    from deployments import follow
+
+    with _told():
+        run = follow.start(_commit(commit))
+        if not as_json:
+            out.print(f"release {run.commit[:7]}: {run.url}", soft_wrap=True)
+        ended = (
+            follow.until_end(run, lambda line: None if as_json else out.print(escape(line), soft_wrap=True))
+            if wait
+            else None
+        )
+    if as_json:
+        _print_json(
+            {
+                "run": run.id,
+                "url": run.url,
+                "commit": run.commit,
+                "state": ended.name if ended else None,
+                "message": ended.message if ended else None,
+            }
+        )
+    elif ended and not ended.well:
+        err.print(escape(ended.message), soft_wrap=True)
+    if ended and not ended.well:
+        raise typer.Exit(Exit.refused)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show which version every customer has, from the GitOps repository alone."""
+    with _told():
+        config, fleet = _fleet()
+    if as_json:
+        _print_json(fleet.model_dump(mode="json"))
+        return
+    table = Table(title=f"{config.app.name} at {fleet.tip[:7]} of the GitOps repository", title_justify="left")
+    for column in ("customer", "ring", "release", *config.components, "head", ""):
+        table.add_column(column, overflow="fold")
+    for c in fleet.customers:
+        versions = [c.components[n].revision[:7] if n in c.components else "-" for n in config.components]
+        note = f"held by {c.hold.owner}: {c.hold.reason}" if c.hold else c.problem.what if c.problem else ""
+        table.add_row(c.name, c.ring, (c.release or "-")[:7], *versions, c.head or "-", escape(note))
+    out.print(table)
+
+
+@app.command()
+def plan(commit: Commit = None, as_json: Json = False) -> None:
+    """Show what a release would change at every customer. Nothing is built or written."""
+    from deployments import preview
+
+    with _told():
+        preview_of = preview.preview(_load(), _commit(commit))
+    if as_json:
+        _print_json(preview_of.model_dump(mode="json"))
+        return
+    for line in preview.lines(preview_of):
+        out.print(escape(line), soft_wrap=True, style=preview.style(line) if out.is_terminal else None)
+
+
+@config_app.command("validate")
+def validate(as_json: Json = False) -> None:
+    """Check release.yaml and name every wrong key with its file and line."""
+    from tasks.config import config_path
+
+    with _told():
+        config = _load()
+    if as_json:
+        _print_json(config.model_dump(mode="json"))
+    else:
+        out.print(
+            f"{config_path()}: {config.app.name}, {len(config.components)} components, {len(config.rings)} rings: all right",
+            soft_wrap=True,
+        )
+
+
+@config_app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of release.yaml, for editors."""
+    from tasks.config import json_schema
+
+    _print_json(json_schema())
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool,
+        typer.Option("--once", envvar="ONCE", help="End by itself, and answer the approval like a person's click."),
+    ] = False,
+) -> None:
+    """Release a sample app to ten customers on real servers of its own on this machine."""
+    from deployments.demo.run import run_demo
+
+    with _told():
+        raise typer.Exit(run_demo(once=once or not sys.stdout.isatty()))
+
+
+def _load() -> Any:
+    from tasks.config import load_config
+
+    return load_config()
+
+
+def _fleet() -> tuple[Any, Any]:
+    from tasks.gitops.fleet import read_fleet
+
+    config = _load()
+    return config, read_fleet(config)
+
+
+def _commit(commit: str | None) -> str:
+    """The commit asked for, or the tip of main. A wrong id is a usage error before any server is asked."""
+    from pydantic import ValidationError
+
+    from tasks.git import Mirror
+    from tasks.models import ReleaseRequest
+
+    config = _load()
+    try:
+        return ReleaseRequest(commit=commit or Mirror.open(config.app.repository).fetch(config.app.branch)).commit
+    except ValidationError:
+        raise ConfigInvalid.because(
+            f"not a commit id: {commit}", "the argument COMMIT", "give all 40 hex digits (`git rev-parse main`)"
+        ) from None
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")

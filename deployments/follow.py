@@ -1,0 +1,121 @@
+"""Starts a release on the Prefect server and follows it from outside, as the UI would show it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.errors import ServiceUnavailable
+
+DEPLOYMENT = "release/release"
+PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One flow run, as a person would look for it."""
+
+    id: str
+    url: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run's last state."""
+
+    name: str
+    message: str
+
+    @property
+    def well(self) -> bool:
+        """Whether the release went to every customer that the plan wanted."""
+        return self.name == "Completed"
+
+
+def start(commit: str) -> Run:
+    """Creates a run of the deployment. Raises `ServiceUnavailable` when the server or the deployment is not there."""
+    with _client() as client:
+        deployment = _deployment(client)
+        created = client.create_flow_run_from_deployment(deployment.id, parameters={"request": {"commit": commit}})
+    return Run(id=str(created.id), url=_url(created.id), commit=commit)
+
+
+def until_end(run: Run, tell: Callable[[str], None]) -> Ended:
+    """Waits for the run's end, telling each step as it ends, and once when a person is asked for."""
+    told: set[str] = set()
+    with _client() as client:
+        while True:
+            current = client.read_flow_run(run.id)
+            for line in _news(client, run.id, told):
+                tell(line)
+            if current.state and current.state.is_final():
+                return Ended(name=current.state.name or "", message=current.state.message or "")
+            if current.state and current.state.is_paused() and "asked" not in told:
+                told.add("asked")
+                tell(f"  waits for approval: {run.url}")
+            time.sleep(PAUSE_SECONDS)
+
+
+def _news(client: Any, run_id: str, told: set[str]) -> list[str]:
+    from prefect.client.schemas.filters import FlowRunFilter
+
+    lines = []
+    for task in client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [run_id]}), limit=200):
+        if task.end_time and task.state_name != "Cached" and str(task.id) not in told:
+            told.add(str(task.id))
+            seconds = task.total_run_time.total_seconds()
+            lines.append(f"  {task.state_name.lower():<10} {task.name} ({seconds:.1f} s)")
+    return lines
+
+
+def _deployment(client: Any) -> Any:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return client.read_deployment_by_name(DEPLOYMENT)
+    except ObjectNotFound as error:
+        raise ServiceUnavailable.because(
+            f"the Prefect server has no deployment {DEPLOYMENT}",
+            _api(),
+            "run `prefect deploy --all` in the project's folder",
+        ) from error
+
+
+def _api() -> str:
+    from prefect.settings import get_current_settings
+
+    # Without an address Prefect would start a server of its own, which nobody watches.
+    if not (api := get_current_settings().api.url):
+        raise ServiceUnavailable.because(
+            "no Prefect server is named",
+            "PREFECT_API_URL is not set",
+            "start one (`prefect server start`) and set PREFECT_API_URL",
+        )
+    return api
+
+
+def _url(run_id: Any) -> str:
+    return f"{_api().removesuffix('/api')}/runs/flow-run/{run_id}"
+
+
+class _client:  # noqa: N801 - reads as a function
+    """The Prefect client; a server that is not there becomes `ServiceUnavailable` with its address."""
+
+    def __enter__(self) -> Any:
+        from prefect import get_client
+
+        self.address = _api()
+        self.client = get_client(sync_client=True)
+        return self.client.__enter__()
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        import httpx
+
+        self.client.__exit__(kind, error, trace)
+        if isinstance(error, httpx.TransportError):
+            raise ServiceUnavailable.because(
+                f"the Prefect server does not answer: {error}",
+                self.address,
+                "start it (`prefect server start`), or correct PREFECT_API_URL",
+            ) from error

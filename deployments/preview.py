@@ -1,0 +1,82 @@
+"""A release seen beforehand: what would be built, and what every customer would get. Nothing is written."""
+
+from collections.abc import Iterator
+
+from tasks.gitops.fleet import read_fleet
+from tasks.gitops.plan import make_plan
+
+from tasks.config import Config
+from tasks.images import registry
+from tasks.models import Changes, Image, Plan, Release, ReleaseRequest, Value
+from tasks.source.changes import find_changes
+from tasks.source.checkout import check_out
+
+
+class Preview(Value):
+    """The plan as far as it is known before anything is built."""
+
+    commit: str
+    subject: str
+    base: str | None
+    to_build: tuple[str, ...]
+    plan: Plan | None
+
+
+def preview(config: Config, commit: str) -> Preview:
+    """Looks up each component's image; with all of them there the plan is exact, otherwise it names what is to be built."""
+    source = check_out(config, ReleaseRequest(commit=commit))
+    fleet = read_fleet(config)
+    changes = find_changes(config, source, fleet)
+    images = {c.name: _image(config, changes, c.name) for c in changes.components}
+    missing = tuple(name for name, image in images.items() if image is None)
+    plan = None
+    if not missing:
+        # The head is known once the migrations have been looked at; a preview shows the one that customers are at.
+        head = next((c.head for c in fleet.customers if c.head), None)
+        release = Release(
+            commit=commit, subject=source.subject, images=tuple(i for i in images.values() if i), head=head
+        )
+        plan = make_plan(config, release, fleet)
+    return Preview(commit=commit, subject=source.subject, base=changes.base, to_build=missing, plan=plan)
+
+
+def lines(seen: Preview) -> Iterator[str]:
+    """The preview as text, diffs included."""
+    yield f"release {seen.commit[:7]}: {seen.subject}"
+    yield f"compared with {seen.base[:7] if seen.base else 'nothing: no customer has a release yet'}"
+    for name in seen.to_build:
+        yield f"{name}: is to be built and tested; its digest, and so each customer's diff, is known after that"
+    if seen.plan is None:
+        return
+    yield f"plan {seen.plan.hash}"
+    for ring in seen.plan.rings:
+        yield f"ring {ring.name}" + (", asks for approval" if ring.approve else "")
+        for p in ring.promotions:
+            yield f"  {p.customer}: {p.standing}" + (f": {p.because}" if p.because else "")
+            yield from (f"    {line}" for line in p.diff.splitlines())
+
+
+def style(line: str) -> str | None:
+    """Colour of a line in a terminal: diffs as diffs."""
+    text = line.strip()
+    return "green" if text.startswith("+") else "red" if text.startswith("-") else None
+
+
+def _image(config: Config, changes: Changes, name: str) -> Image | None:
+    change, component = changes.component(name), config.components[name]
+    if change.released:
+        digest, revision = change.released.digest, change.released.revision
+    else:
+        digest = registry.find(f"{component.image}:tree-{change.tree}") or ""
+        revision = registry.revision(f"{component.image}@{digest}") if digest else None
+    if not digest or not revision:
+        return None
+    return Image(
+        component=name,
+        repository=component.image,
+        digest=digest,
+        revision=revision,
+        tree=change.tree,
+        built=False,
+        seconds=0,
+    )

@@ -1,0 +1,54 @@
+"""The main story: one pushed commit becomes every customer's running version."""
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from tasks import steps
+from tasks.config import Config
+from tasks.models import Changes, Evidence, Fleet, Outcome, Plan, ReleaseReport, ReleaseRequest, Source
+
+
+@flow(
+    name="release",
+    flow_run_name="release {request.commit:.7}",
+    task_runner=ThreadPoolTaskRunner(max_workers=16),
+    on_cancellation=[steps.clean_up],
+    on_crashed=[steps.clean_up],
+)
+def release(request: ReleaseRequest) -> ReleaseReport:
+    """Take one pushed commit to every customer, ring by ring."""
+    config = steps.load_config()
+    source = steps.check_out(config, request)
+    fleet = steps.read_fleet(config)
+    changes = steps.find_changes(config, source, fleet)
+
+    evidence = prove(config, source, fleet, changes)
+    record = steps.make_release(source, evidence, fleet)
+    plan = steps.make_plan(config, record, fleet)
+    steps.show_plan(plan)
+
+    commits, outcomes = promote(config, plan)
+    return steps.report(plan, evidence, outcomes, commits)
+
+
+def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
+    """Everything that can say no, at once; the end-to-end tests follow the images they run."""
+    images = steps.build_images(config, source, changes)
+    suites = steps.run_suites(config, source, changes)
+    migrations = steps.check_migrations(config, source, changes, fleet)
+    smoke = steps.run_smoke(config, source, changes, images)
+    return steps.gate(source, [*images, *suites, *migrations, *smoke])
+
+
+def promote(config: Config, plan: Plan) -> tuple[dict[str, str], tuple[Outcome, ...]]:
+    """Ring by ring, each from the commit of the one before; a ring that fails stops those behind it."""
+    tip, commits, outcomes = plan.tip, {}, ()
+    for ring in plan.rings:
+        if not steps.may_begin(outcomes):
+            outcomes += steps.not_reached(ring, outcomes)
+            continue
+        steps.approve(plan, ring)
+        tip, ended = steps.promote_ring(config, plan, ring, tip)
+        commits[ring.name] = tip
+        outcomes += ended
+    return commits, outcomes

@@ -1,0 +1,50 @@
+"""The gate: every check's verdict together, all reasons at once."""
+
+from collections.abc import Sequence
+
+from tasks.errors import SlipwayError, combine
+from tasks.models import Evidence, Fleet, Image, MigrationReport, Reason, Release, Source, SuiteResult
+
+Verdict = Image | SuiteResult | MigrationReport | Exception
+
+
+def gate(verdicts: Sequence[Verdict]) -> Evidence:
+    """The evidence of a release that may go on. Raises all refusals as one when any check said no.
+
+    A check that could not run because an earlier one failed adds no reason of its own, unless it is the only one.
+    """
+    refusals = [v for v in verdicts if isinstance(v, SlipwayError)]
+    unforeseen = [v for v in verdicts if isinstance(v, Exception) and not isinstance(v, SlipwayError)]
+    if refusals:
+        raise combine(refusals)
+    if unforeseen:
+        raise combine([_unforeseen(e) for e in unforeseen])
+    return evidence(verdicts)
+
+
+def evidence(verdicts: Sequence[Verdict]) -> Evidence:
+    """What the checks that came to a result said, the failed suites' results among them."""
+    failed = [getattr(v, "result", None) or getattr(v, "report", None) for v in verdicts if isinstance(v, SlipwayError)]
+    values = [*verdicts, *failed]
+    return Evidence(
+        images=tuple(v for v in values if isinstance(v, Image)),
+        suites=tuple(v for v in values if isinstance(v, SuiteResult)),
+        migrations=next((v for v in values if isinstance(v, MigrationReport)), None),
+    )
+
+
+def make_release(source: Source, evidence: Evidence, fleet: Fleet) -> Release:
+    """The record of what passed the gate. Without a migration check the head is the one that customers are at."""
+    heads = {c.head for c in fleet.customers if c.release} or {None}
+    head = evidence.migrations.head if evidence.migrations else sorted(heads, key=str)[-1]
+    return Release(commit=source.commit, subject=source.subject, images=evidence.images, head=head)
+
+
+def _unforeseen(error: Exception) -> SlipwayError:
+    return SlipwayError(
+        Reason(
+            what=f"a step ended with {type(error).__name__}: {error}",
+            where="this run's log",
+            next_step="retry the run; if it happens again, report it with the log",
+        )
+    )

@@ -1,0 +1,74 @@
+"""Turns how a suite's container ended, and its JUnit file, into a result or into reasons."""
+
+from pathlib import Path
+
+from tasks.containers import Ended
+from tasks.errors import ReleaseRefused
+from tasks.models import Reason, SuiteResult, TestCase
+from tasks.suites import junit
+
+SHOWN_TESTS = 20
+
+
+class SuiteFailed(ReleaseRefused):
+    """Tests did not pass; `result` says which, the reasons name each."""
+
+    def __init__(self, *reasons: Reason | str, result: SuiteResult | None = None) -> None:
+        super().__init__(*reasons)
+        self.result = result
+
+
+def judge(component: str, suite: str, ended: Ended, junit_file: Path, seconds: float, log_file: Path) -> SuiteResult:
+    """The result of a suite that passed. Raises `SuiteFailed`, one reason per failed test.
+
+    Exit code and JUnit must agree that all is well: a green file beside a red exit code is a failure.
+    """
+    passed, failed, skipped, problem = 0, (), 0, ""
+    if junit_file.exists():
+        try:
+            passed, failed, skipped = junit.read(junit_file)
+        except junit.Unreadable as error:
+            problem = f"its JUnit file cannot be read: {error}"
+    if not failed and (ended.exit_code or ended.timed_out or problem):
+        failed = (TestCase(name=suite, message=problem or _ending(ended), output="\n".join(ended.tail)),)
+    result = SuiteResult(
+        suite=suite,
+        component=component,
+        passed=passed,
+        failed=failed,
+        skipped=skipped,
+        seconds=seconds,
+        junit=junit_file.exists() and not problem,
+    )
+    if failed:
+        raise SuiteFailed(*_reasons(result, log_file), result=result)
+    return result
+
+
+def _ending(ended: Ended) -> str:
+    return "stopped at its time limit" if ended.timed_out else f"ended with exit code {ended.exit_code}"
+
+
+def _reasons(result: SuiteResult, log_file: Path) -> list[Reason]:
+    name = f"{result.component} {result.suite}"
+    shown = [_reason(name, test, result.junit, log_file) for test in result.failed[:SHOWN_TESTS]]
+    if (more := len(result.failed) - SHOWN_TESTS) > 0:
+        shown.append(Reason(what=f"{name}: {more} more tests failed", where=str(log_file)))
+    return shown
+
+
+def _reason(name: str, test: TestCase, from_junit: bool, log_file: Path) -> Reason:
+    what = (
+        f"{name}: {test.name} failed: {test.message}"
+        if from_junit
+        else f"{name}: {test.message}\n{_indent(test.output)}"
+    )
+    return Reason(
+        what=what,
+        where=f"full output in {log_file}",
+        next_step="mend it and push again; the newest green release stays",
+    )
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
