@@ -63,7 +63,7 @@ class Section(BaseModel):
 class App(Section):
     name: Name = Field(description="name of the app, a DNS label")
     repository: str = Field(min_length=1, description="git URL or path of the app's repository")
-    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9._/-]+$", description="the branch that is released")
+    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$", description="the branch that is released")
 
 
 class Build(Section):
@@ -131,7 +131,7 @@ class Target(Section):
 
 class GitOps(Section):
     repository: str = Field(min_length=1, description="git URL or path of the GitOps repository")
-    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9._/-]+$")
+    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")
     targets: dict[Name, tuple[Target, ...]] = Field(
         description="component -> where its image stands; first file that exists counts"
     )

@@ -1,0 +1,82 @@
+"""release.yaml: everything wrong is named at once, with file, line, key and what is allowed."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from tasks.config import Config, json_schema, load_config
+from tasks.errors import ConfigInvalid
+
+GOOD = (Path(__file__).parent / "release.yaml").read_text()
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "release.yaml"
+    path.write_text(text)
+    return path
+
+
+def assert_refused(folder: Path, text: str, *expected: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        load_config(written(folder, text))
+    for part in expected:
+        assert part in str(caught.value)
+
+
+def test_the_example_is_good_and_fits_the_schema(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, GOOD))
+    assert config.rings[0].soak == 600
+    assert config.rollout.address("bre") == "https://bre.shop.example.no"
+    jsonschema.validate(yaml.safe_load(GOOD), json_schema())
+
+
+def test_the_committed_schema_is_current() -> None:
+    committed = Path(__file__).parents[2] / "deployments" / "release.schema.json"
+    assert json.loads(committed.read_text()) == json_schema(), "run `make schema`"
+
+
+def test_an_unknown_key_is_named_with_its_line_and_what_is_allowed(tmp_path: Path) -> None:
+    text = GOOD.replace("  branch: main\n", "  brunch: main\n", 1)
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if "brunch" in row)
+    assert_refused(tmp_path, text, "app.brunch", f"line {line}", "allowed: branch, name, repository")
+
+
+def test_every_wrong_key_is_told_in_one_run(tmp_path: Path) -> None:
+    text = GOOD.replace("port: 8000", "port: 80000").replace("soak: 10m", "soak: soon").replace("path: backend\n", "path: ../backend\n")
+    assert_refused(tmp_path, text, "components.backend.run.port", "'soon' is not a duration", "must be a relative path")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (GOOD.replace("customers: [fjord]", "customers: [fjord, bre]"), "bre stands in two rings"),
+        (GOOD.replace("customers: [fjord]", 'customers: "*"'), "only one ring can have customers '*'"),
+        (GOOD.replace("    frontend:\n      - {file", "    fronted:\n      - {file"), "fronted"),
+        (GOOD + "app: {name: twice, repository: x}\n", "app: the key stands twice"),
+        (GOOD + "  - [", "not YAML"),
+        ("", "the file"),
+        ("[]", "the file"),
+        ("[" * 100_000, "nested too deeply"),
+        ("x" * 2_000_000, "larger than"),
+        (GOOD.replace("name: shop", "name: Shop!", 1), "app.name"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, wrong: str, told: str) -> None:
+    assert_refused(tmp_path, wrong, told)
+
+
+def test_a_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        load_config(tmp_path / "release.yaml")
+    assert str(tmp_path / "release.yaml") in str(caught.value)
+    assert "SLIPWAY_CONFIG" in str(caught.value)
+
+
+def test_a_configuration_cannot_be_changed_after_it_was_read(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, GOOD))
+    with pytest.raises(ValueError, match="frozen"):
+        config.app = None  # type: ignore[assignment]
+    assert Config.model_validate(config.model_dump()) == config
