@@ -1,0 +1,81 @@
+"""A plan says for every customer what changes or why nothing does, and writes nothing."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tasks.gitops.edit import edit_customer
+from tasks.gitops.commit import commit_ring
+from tasks.gitops.fleet import read_fleet
+from tasks.gitops.plan import make_plan
+from tasks.models import Plan, Promotion, Release
+
+from conftest_gitops import digest, release_of
+
+
+def planned(world: SimpleNamespace, release: Release) -> Plan:
+    return make_plan(world.config, release, read_fleet(world.config))
+
+
+def of(plan: Plan, customer: str) -> Promotion:
+    return next(p for r in plan.rings for p in r.promotions if p.customer == customer)
+
+
+def released(world: SimpleNamespace, release: Release) -> None:
+    tip = read_fleet(world.config).tip
+    edits = [edit_customer(world.config, tip, release, c) for c in ("fjord", "bre", "dal")]
+    commit_ring(world.config, release, "all", edits, tip, {})
+
+
+def test_the_first_release_moves_everyone_and_shows_the_diff(world: SimpleNamespace) -> None:
+    before = world.gitops.git("rev-parse", "HEAD")
+    plan = planned(world, release_of(world.commits[0], 1))
+    assert [r.moving for r in plan.rings] == [("fjord",), ("bre", "dal")]
+    assert f'+    digest: "{digest(1)}"   # set by releases' in of(plan, "fjord").diff
+    assert "+++ b/.slipway/customers/dal.yaml" in of(plan, "dal").diff
+    assert world.gitops.git("ls-remote", "origin", "main").split()[0] == before
+
+
+def test_a_customer_that_runs_the_images_is_unchanged_even_for_a_newer_commit(world: SimpleNamespace) -> None:
+    released(world, release_of(world.commits[0], 1))
+    assert of(planned(world, release_of(world.commits[1], 1)), "bre").standing == "unchanged"
+    assert of(planned(world, release_of(world.commits[1], 1, head="0002")), "bre").standing == "promote"
+
+
+def test_a_held_customer_stays_and_says_why(world: SimpleNamespace) -> None:
+    world.gitops.commit({".slipway/customers/bre.yaml": "customer: bre\nhold: {reason: audit, owner: kari, until: 2999-01-31}\n"})
+    held = of(planned(world, release_of(world.commits[0], 1)), "bre")
+    assert (held.standing, held.because) == ("held", "held by kari until 2999-01-31: audit")
+
+
+def test_an_older_commit_never_replaces_a_newer_one(world: SimpleNamespace) -> None:
+    released(world, release_of(world.commits[2], 3))
+    old = of(planned(world, release_of(world.commits[1], 2)), "dal")
+    assert old.standing == "superseded"
+    assert world.commits[2][:7] in old.because
+
+
+def test_a_digest_that_a_person_put_there_is_kept(world: SimpleNamespace) -> None:
+    released(world, release_of(world.commits[0], 1))
+    world.gitops.git("pull", "--quiet", "origin", "main")
+    path = world.gitops.work / "customers/dal/values.yaml"
+    world.gitops.commit({"customers/dal/values.yaml": path.read_text().replace(digest(1), digest(9))})
+    kept = of(planned(world, release_of(world.commits[1], 2)), "dal")
+    assert kept.standing == "refused"
+    assert "changed by hand" in kept.because
+
+
+@pytest.mark.parametrize("value", ["v1.2", "latest", "3"])
+def test_a_bare_tag_is_refused(world: SimpleNamespace, value: str) -> None:
+    world.gitops.commit({"customers/dal/values.yaml": f"backend: {{image: {{digest: {value}}}}}\nfrontend: {{image: x/y:1}}\n"})
+    assert "neither a digest nor an image reference" in of(planned(world, release_of(world.commits[0], 1)), "dal").because
+
+
+def test_the_hash_changes_with_the_plan_and_with_nothing_else(world: SimpleNamespace) -> None:
+    release = release_of(world.commits[0], 1)
+    first = planned(world, release)
+    world.gitops.commit({"README.md": "other\n"})
+    again = planned(world, release)
+    assert (first.tip != again.tip, first.hash == again.hash) == (True, True)
+    world.gitops.commit({".slipway/customers/bre.yaml": "customer: bre\nhold: {reason: audit, owner: kari}\n"})
+    assert planned(world, release).hash != first.hash
