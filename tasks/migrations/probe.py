@@ -1,0 +1,79 @@
+"""Runs inside a container of the app, with the app's own Alembic, env.py, models and driver; standard library otherwise.
+
+`python probe.py ALEMBIC_INI RESULT` upgrades DATABASE_URL from nothing to the head and writes to RESULT, as JSON:
+`{"revisions": [{"id", "parents", "path", "accepts"}], "heads": [...], "problem": null | {"what", "where", "kind"}}`.
+It is never imported by Slipway itself.
+"""
+
+import json
+import sys
+import traceback
+import warnings
+
+
+def main(config_path, result_path):
+    result = {"revisions": [], "heads": [], "problem": None}
+    try:
+        look(config_path, result)
+        if len(result["heads"]) == 1:
+            from alembic import command
+
+            command.upgrade(configuration(config_path), "head")
+    except BaseException as error:  # noqa: BLE001 - a revision may raise anything, sys.exit too; all of it is a finding
+        result["problem"] = result["problem"] or problem(error, result)
+    with open(result_path, "w") as file:  # noqa: PTH123 - runs on any Python
+        json.dump(result, file)
+
+
+def configuration(path):
+    from alembic.config import Config
+
+    return Config(path)
+
+
+def look(config_path, result):
+    from alembic.script import ScriptDirectory
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            script = ScriptDirectory.from_config(configuration(config_path))
+            result["heads"] = list(script.get_heads())
+            walked = list(script.walk_revisions()) if len(result["heads"]) == 1 else []
+        except KeyError as error:
+            told = [str(w.message) for w in said if "not present" in str(w.message)]
+            result["problem"] = {
+                "kind": "graph",
+                "what": told[0] if told else f"no revision {error}",
+                "where": config_path,
+            }
+            raise
+    for revision in reversed(walked):
+        parents = revision.down_revision or ()
+        accepts = getattr(revision.module, "slipway_accept", {})
+        result["revisions"].append(
+            {
+                "id": revision.revision,
+                "parents": [parents] if isinstance(parents, str) else list(parents),
+                "path": revision.path,
+                "accepts": {str(k): str(v) for k, v in dict(accepts).items()},
+            }
+        )
+
+
+def problem(error, result):
+    paths = {r["path"]: r["id"] for r in result["revisions"]}
+    frames = [f for f in traceback.extract_tb(error.__traceback__)]
+    inside = [f for f in frames if f.filename in paths]
+    own = inside or [f for f in frames if "site-packages" not in f.filename] or frames
+    message = str(getattr(error, "orig", None) or error).strip() or repr(error)
+    return {
+        "kind": "upgrade" if inside else "import",
+        "what": f"{type(error).__name__}: {message}",
+        "where": f"{own[-1].filename}, line {own[-1].lineno}",
+        "revision": paths.get(inside[-1].filename) if inside else None,
+    }
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

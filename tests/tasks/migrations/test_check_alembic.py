@@ -1,0 +1,149 @@
+"""A commit's Alembic revisions, run with the app's own env.py and models in the app's own image."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.config import Config
+from tasks.images import builder
+from tasks.migrations.check import MigrationsRefused, check_migrations
+from tasks.models import Customer, Deployed, Fleet, MigrationReport
+
+SHOP = Path(__file__).parents[3] / "deployments/demo/shop/backend"
+CONFIG = Config.model_validate({
+    "app": {"name": "shop", "repository": "/x"},
+    "components": {"backend": {"path": "backend", "image": "registry.example.no/shop/backend", "run": {"port": 80}}},
+    "migrations": {"component": "backend", "tool": "alembic"},
+    "gitops": {"repository": "/x", "targets": {"backend": [{"file": "{customer}.yaml", "path": "image"}]}},
+    "rings": [{"name": "all", "customers": "*"}],
+    "rollout": {"versions": {"backend": "/api/version"}},
+})
+COMMIT = "1" * 40
+
+
+@pytest.fixture(scope="module")
+def shop(base_images: None) -> str:
+    """The test image of the shop's backend."""
+    return built(SHOP, "slipway/test-shop-backend", "--target", "test")
+
+
+@pytest.fixture
+def with_revisions(shop: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """An image of the shop with revision files of its own beside 0001 and 0002."""
+    names = []
+
+    def make(**files: str) -> str:
+        (tmp_path / "Dockerfile").write_text(f"FROM {shop}\nCOPY versions migrations/versions\n")
+        (tmp_path / "versions").mkdir()
+        for name, text in files.items():
+            (tmp_path / "versions" / f"{name}.py").write_text(text)
+        names.append(built(tmp_path, f"slipway/test-{tmp_path.name.replace('_', '-').strip('-')[:40]}"))
+        return names[-1]
+
+    yield make
+    for name in names:
+        subprocess.run([builder.program(), "rmi", "--force", name], capture_output=True, check=False)
+
+
+def built(folder: Path, name: str, *options: str) -> str:
+    subprocess.run([builder.program(), "build", "--quiet", "--tag", name, *options, str(folder)], env=builder.environment(), check=True)
+    return name
+
+
+def revision(name: str, down: str, body: str, accept: str = "{}") -> str:
+    return (
+        f'import sqlalchemy as sa\nfrom alembic import op\n\nrevision, down_revision = "{name}", "{down}"\n'
+        f"slipway_accept = {accept}\n\n\ndef upgrade() -> None:\n    {body}\n"
+    )
+
+
+def fleet(*heads: str | None) -> Fleet:
+    deployed = {"backend": Deployed(digest="sha256:" + "a" * 64, revision=COMMIT, tree=COMMIT)}
+    customers = [Customer(name=f"c{n}", ring="all", release=COMMIT if h else None, components=deployed if h else {}, head=h) for n, h in enumerate(heads)]
+    return Fleet(tip=COMMIT, customers=tuple(customers))
+
+
+def assert_refused(image: str, at: Fleet, *told: str) -> MigrationReport:
+    with pytest.raises(MigrationsRefused) as caught:
+        check_migrations(CONFIG, COMMIT, at, image)
+    for part in told:
+        assert part in str(caught.value)
+    assert caught.value.report
+    return caught.value.report
+
+
+def test_the_shop_may_be_released_to_new_and_old_customers(shop: str) -> None:
+    report = check_migrations(CONFIG, COMMIT, fleet(None, "0001", "0001", "0002"), shop)
+    assert report.head == "0002"
+    assert report.starts == (None, "0001", "0002")
+    assert report.pending == {"": ("0001", "0002"), "0001": ("0002",), "0002": ()}
+    assert report.findings == ()
+
+
+def test_a_dropped_column_is_refused_with_the_names_and_the_next_step(with_revisions: Callable) -> None:
+    image = with_revisions(r3=revision("0003", "0002", 'op.drop_column("orders", "item")'))
+    report = assert_refused(image, fleet("0002"), "drop_column: orders.item", "revision 0003", "no longer uses orders.item")
+    assert [f.blocking for f in report.findings] == [True]
+
+
+def test_an_accepted_drop_passes_and_keeps_its_reason(with_revisions: Callable) -> None:
+    accept = '{"drop_column": "unused since 1f3a9c2"}'
+    image = with_revisions(r3=revision("0003", "0002", 'op.drop_column("orders", "item")', accept))
+    report = check_migrations(CONFIG, COMMIT, fleet("0002"), image)
+    assert [(f.rule, f.blocking, f.accepted_because) for f in report.findings] == [("drop_column", False, "unused since 1f3a9c2")]
+
+
+def test_what_was_made_in_the_same_release_may_be_dropped_in_it(with_revisions: Callable) -> None:
+    image = with_revisions(
+        r3=revision("0003", "0002", 'op.add_column("orders", sa.Column("x", sa.Text))'),
+        r4=revision("0004", "0003", 'op.execute("ALTER TABLE orders DROP COLUMN x")'),
+    )
+    assert check_migrations(CONFIG, COMMIT, fleet("0002"), image).findings == ()
+    assert_refused(image, fleet("0002", "0003"), "drop_column: orders.x")
+
+
+def test_two_heads_are_refused_with_the_command_that_joins_them(with_revisions: Callable) -> None:
+    image = with_revisions(r3=revision("0003", "0002", "pass"), r3b=revision("0003b", "0002", "pass"))
+    assert_refused(image, fleet("0002"), "there are 2 heads: 0003, 0003b", "alembic merge")
+
+
+def test_merged_branches_are_followed(with_revisions: Callable) -> None:
+    merge = revision("0004", "0003", "pass").replace('"0003"', '("0003", "0003b")')
+    image = with_revisions(
+        r3=revision("0003", "0002", 'op.add_column("orders", sa.Column("a", sa.Text))'),
+        r3b=revision("0003b", "0002", 'op.add_column("orders", sa.Column("b", sa.Text))'), r4=merge,
+    )
+    report = check_migrations(CONFIG, COMMIT, fleet("0002", "0003"), image)
+    assert report.pending["0003"] == ("0003b", "0004")
+    assert report.findings == ()
+
+
+def test_a_missing_parent_is_refused(with_revisions: Callable) -> None:
+    image = with_revisions(r3=revision("0003", "nowhere", "pass"))
+    assert_refused(image, fleet("0002"), "nowhere", "down_revision")
+
+
+def test_a_failing_upgrade_names_revision_line_and_what_postgres_said(with_revisions: Callable) -> None:
+    image = with_revisions(r3=revision("0003", "0002", 'op.execute("ALTER TABLE nothing ADD COLUMN x int")'))
+    assert_refused(image, fleet("0002"), "revision 0003", 'relation "nothing" does not exist', "r3.py, line 9")
+
+
+@pytest.mark.parametrize("body", ["import sys; sys.exit(0)", "raise ValueError('odd')"])
+def test_a_revision_that_ends_the_process_is_a_failure(with_revisions: Callable, body: str) -> None:
+    assert_refused(with_revisions(r3=revision("0003", "0002", body)), fleet("0002"), "revision 0003", "r3.py")
+
+
+def test_a_revision_that_cannot_be_imported_is_named(with_revisions: Callable) -> None:
+    assert_refused(with_revisions(r3="import nothing_like_it\n"), fleet("0002"), "nothing_like_it", "r3.py, line 1")
+
+
+def test_a_customer_at_a_revision_that_is_gone_is_named(shop: str) -> None:
+    assert_refused(shop, fleet("0002", "0007"), "c1 stand at revision 0007", "restore revision 0007")
+
+
+def test_an_image_that_cannot_run_alembic_says_so(base_images: None) -> None:
+    with pytest.raises(MigrationsRefused) as caught:
+        check_migrations(CONFIG, COMMIT, fleet(None), "python:3.13-slim")
+    assert "No module named 'alembic'" in str(caught.value)
