@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
+from tasks.config import Config
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.plan import make_plan
-
-from tasks.config import Config
 from tasks.images import registry
 from tasks.models import Changes, Image, Plan, Release, ReleaseRequest, Value
 from tasks.source.changes import find_changes
