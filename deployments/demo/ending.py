@@ -1,0 +1,100 @@
+"""The end of the demo: every customer looked at, a picture of one, the matrix, the report, and what to try next."""
+
+import shutil
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deployments.demo.world import CUSTOMERS, HERE, World
+from tasks.config import load_config
+from tasks.gitops.fleet import read_fleet
+from tasks.rollout.http import ask
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def show(world: World, run_id: Any, commit: str, state: Any, console: Console) -> bool:
+    """Prints the matrix of what each customer answers now; returns whether the release went everywhere.
+
+    A component whose content an earlier commit built answers that commit, so the release's own images are compared.
+    """
+    config = load_config(world.config)
+    fleet = {c.name: c for c in read_fleet(config).customers}
+    seen = {name: ask(config, name) for name in CUSTOMERS}
+    good = {n: fleet[n].release is not None and seen[n] == {c: d.revision for c, d in fleet[n].components.items()} for n in CUSTOMERS}
+    console.print(_matrix(world, config.components, fleet, seen, good))
+    for line in _kept(world, run_id):
+        console.print(f"  {line}", soft_wrap=True, highlight=False)
+    well = state.name == "Completed" and all(good.values())
+    words = f"{sum(good.values())} of {len(CUSTOMERS)} customers answer release {commit[:7]}." if well else f"The release ended as {state.name}."
+    console.print(words, style="bold green" if well else "bold red")
+    if not well and state.message:
+        console.print(Text(state.message), soft_wrap=True)
+    return well
+
+
+def _matrix(world: World, components: Any, fleet: Any, seen: Any, good: Any) -> Table:
+    table = Table(title="What every customer answers", title_justify="left")
+    for column in ("customer", "ring", *components, "address", ""):
+        table.add_column(column)
+    for name in sorted(CUSTOMERS, key=lambda n: (fleet[n].ring != "canary", fleet[n].ring != "early", n)):
+        mark = Text("✓", "green") if good[name] else Text("✗", "red")
+        versions = (v[:7] if len(v) == 40 else v for v in (seen[name].get(c, "-") for c in components))
+        table.add_row(name, fleet[name].ring, *versions, world.address(name), mark)
+    return table
+
+
+def _kept(world: World, run_id: Any) -> list[str]:
+    """Saves the run's report and a picture of one customer's page."""
+    world.report.mkdir(exist_ok=True)
+    report, picture = world.report / "report.md", world.report / "fjord.png"
+    report.write_text(_report(run_id))
+    lines = [f"report:     {report}", f"Prefect UI: {world.ui}/runs/flow-run/{run_id}"]
+    return [*lines, f"picture:    {picture}"] if _picture(world.address("fjord"), picture) else lines
+
+
+def _report(run_id: Any) -> str:
+    from prefect import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
+
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key={"any_": ["release"]}), flow_run_filter=FlowRunFilter(id={"any_": [run_id]})
+        )
+    return str(found[-1].data) if found else "The run left no report.\n"
+
+
+def _picture(address: str, path: Any) -> bool:
+    """A screenshot by the Chromium that is installed; without one there is no picture, and it is said."""
+    from playwright.sync_api import Error, sync_playwright
+
+    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=browser_path, args=OPTIONS)
+            page = browser.new_page(viewport={"width": 900, "height": 640})
+            page.goto(address)
+            page.get_by_test_id("version").wait_for(timeout=15_000)
+            page.locator(".summary").wait_for(timeout=15_000)
+            page.screenshot(path=path)
+            browser.close()
+    except Error:
+        return False
+    return True
+
+
+def what_next(world: World, console: Console) -> None:
+    """What a person can try while everything is up."""
+    app, gitops = world.app, world.gitops
+    console.print(f"""
+[bold]Try next[/] (everything stays up until Ctrl-C; `export SLIPWAY_CONFIG={world.config} SLIPWAY_HOME={world.home} PREFECT_API_URL={world.ui}/api` for slipway)
+  which version is where       slipway status
+  change the backend only      cd {app} && sed -i 's/title="Shop"/title="The shop"/' backend/shop/main.py && git commit -qam 'Backend only' && git push
+  a failing unit test          cd {app} && sed -i 's/== 404/== 200/' backend/tests/test_orders.py && git commit -qam 'A failing test' && git push
+  drop a column                cd {app} && cp {HERE / "drop_column.py"} backend/migrations/versions/0003_drop.py && git add -A && git commit -qm 'Drop a column' && git push
+  hold a customer              cd {gitops} && git pull -q && echo 'hold: {{reason: audit, owner: me}}' >> .slipway/customers/bre.yaml && git commit -qam 'Hold bre' && git push
+  put a customer back          cd {gitops} && git pull -q && git checkout -q HEAD~1 -- customers/bre .slipway/customers/bre.yaml && git commit -qm 'bre back' && git push
+""", soft_wrap=True)
