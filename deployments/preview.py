@@ -31,7 +31,7 @@ def preview(config: Config, commit: str) -> Preview:
     plan = None
     if not missing:
         # The head is known once the migrations have been looked at; a preview shows the one that customers are at.
-        head = next((c.head for c in fleet.customers if c.head), None)
+        head = next((c.head for c in fleet.customers if c.release and c.release == changes.base), None)
         release = Release(
             commit=commit, subject=source.subject, images=tuple(i for i in images.values() if i), head=head
         )

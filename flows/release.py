@@ -23,7 +23,7 @@ def release(request: ReleaseRequest) -> ReleaseReport:
     changes = steps.find_changes(config, source, fleet)
 
     evidence = prove(config, source, fleet, changes)
-    record = steps.make_release(source, evidence, fleet)
+    record = steps.make_release(source, changes, evidence, fleet)
     plan = steps.make_plan(config, record, fleet)
     steps.show_plan(plan)
 
@@ -34,8 +34,9 @@ def release(request: ReleaseRequest) -> ReleaseReport:
 def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
     """Everything that can say no, at once; the end-to-end tests follow the images they run."""
     images = steps.build_images(config, source, changes)
-    suites = steps.run_suites(config, source, changes)
-    migrations = steps.check_migrations(config, source, changes, fleet)
+    tools = steps.build_test_images(config, source, changes)
+    suites = steps.run_suites(config, changes, tools)
+    migrations = steps.check_migrations(config, source, changes, fleet, tools)
     smoke = steps.run_smoke(config, source, changes, images)
     return steps.gate(source, [*images, *suites, *migrations, *smoke])
 

@@ -63,7 +63,9 @@ class Section(BaseModel):
 class App(Section):
     name: Name = Field(description="name of the app, a DNS label")
     repository: str = Field(min_length=1, description="git URL or path of the app's repository")
-    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$", description="the branch that is released")
+    branch: str = Field(
+        default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$", description="the branch that is released"
+    )
 
 
 class Build(Section):

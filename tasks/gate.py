@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tasks.errors import SlipwayError, combine
-from tasks.models import Evidence, Fleet, Image, MigrationReport, Reason, Release, Source, SuiteResult
+from tasks.models import Changes, Evidence, Fleet, Image, MigrationReport, Reason, Release, Source, SuiteResult
 
 Verdict = Image | SuiteResult | MigrationReport | Exception
 
@@ -33,10 +33,13 @@ def evidence(verdicts: Sequence[Verdict]) -> Evidence:
     )
 
 
-def make_release(source: Source, evidence: Evidence, fleet: Fleet) -> Release:
-    """The record of what passed the gate. Without a migration check the head is the one that customers are at."""
-    heads = {c.head for c in fleet.customers if c.release} or {None}
-    head = evidence.migrations.head if evidence.migrations else sorted(heads, key=str)[-1]
+def make_release(source: Source, changes: Changes, evidence: Evidence, fleet: Fleet) -> Release:
+    """The record of what passed: commit, images by digest, migration head. Made once, never changed.
+
+    Without a migration check the head is the one of the release that the commit was compared with.
+    """
+    released = next((c.head for c in fleet.customers if c.release and c.release == changes.base), None)
+    head = evidence.migrations.head if evidence.migrations else released
     return Release(commit=source.commit, subject=source.subject, images=evidence.images, head=head)
 
 

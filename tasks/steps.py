@@ -22,7 +22,7 @@ from tasks import config as configuration
 from tasks import containers
 from tasks import gate as gates
 from tasks import report as reports
-from tasks.config import Config
+from tasks.config import Config, Migrations
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.gitops import commit as commits
 from tasks.gitops import edit, fleet
@@ -35,7 +35,6 @@ from tasks.models import (
     Fleet,
     Outcome,
     Plan,
-    Release,
     ReleaseReport,
     RingPlan,
     Source,
@@ -57,19 +56,22 @@ SETTLE_SECONDS = 3
 APPROVAL_SECONDS = 24 * 3600
 STORED: dict[str, Any] = {"persist_result": True, "result_serializer": "json", "cache_policy": INPUTS + RUN_ID}
 FRESH: dict[str, Any] = {"cache_policy": NO_CACHE}
+TestImages = dict[tuple[str, str], PrefectFuture]
 RETRIED: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 15], "retry_condition_fn": is_transient}
 
-load_config = task(configuration.load_config, name="load configuration", **STORED)
-check_out = task(checkout.check_out, name="check out", **STORED, **RETRIED)
-read_fleet = task(fleet.read_fleet, name="read fleet", **STORED, **RETRIED)
-newest_release = task(comparing.newest_release, name="newest release", **STORED)
-find_changes = task(comparing.find_changes, name="find changes", **STORED)
+load_config = task(configuration.load_config, name="load configuration", task_run_name="load configuration", **STORED)
+check_out = task(checkout.check_out, name="check out", task_run_name="check out", **STORED, **RETRIED)
+read_fleet = task(fleet.read_fleet, name="read fleet", task_run_name="read fleet", **STORED, **RETRIED)
+newest_release = task(comparing.newest_release, name="newest release", task_run_name="newest release", **STORED)
+find_changes = task(comparing.find_changes, name="find changes", task_run_name="find changes", **STORED)
 build_image = task(build.build_image, name="build image", task_run_name="image {change.name}", **STORED, **RETRIED)
 build_target = task(build.build_target, name="build test image", task_run_name="test image {path}", **STORED, **RETRIED)
 run_suite = task(unit.run_suite, name="run suite", task_run_name="{component} {suite}", **STORED, **RETRIED)
 run_end_to_end = task(end_to_end.run_end_to_end, name="end to end", task_run_name="e2e {which}", **STORED, **RETRIED)
-judge_migrations = task(check.check_migrations, name="check migrations", **STORED, **RETRIED)
-make_plan = task(plans.make_plan, name="make plan", **STORED)
+judge_migrations = task(
+    check.check_migrations, name="check migrations", task_run_name="check migrations", **STORED, **RETRIED
+)
+make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED)
 edit_customer = task(edit.edit_customer, name="edit", task_run_name="edit {customer}", **STORED)
 commit_ring = task(commits.commit_ring, name="commit", task_run_name="commit ring {ring}", **STORED, **RETRIED)
 soak = task(endings.soak, name="soak", task_run_name="soak ring {ring}", **STORED)
@@ -81,23 +83,46 @@ def build_images(config: Config, source: Source, changes: Changes) -> list[Prefe
     return [build_image.submit(config, source, change) for change in changes.components]
 
 
-def run_suites(config: Config, source: Source, changes: Changes) -> list[PrefectFuture]:
+def build_test_images(config: Config, source: Source, changes: Changes) -> TestImages:
+    """Starts one build per test target that a changed component's suites or the migrations run in."""
+    wanted = {
+        (change.name, suite.target): config.components[change.name]
+        for change in changes.components
+        if change.changed
+        for suite in config.components[change.name].suites.values()
+    }
+    if (moved := _migrations(config, changes)) and moved.tool == "alembic":
+        wanted[moved.component, moved.target] = config.components[moved.component]
+    return {
+        (name, target): build_target.submit(config, source, component.path, component.build.dockerfile, target)
+        for (name, target), component in wanted.items()
+    }
+
+
+def run_suites(config: Config, changes: Changes, images: TestImages) -> list[PrefectFuture]:
     """Starts every suite of every changed component."""
     return [
-        run_suite.submit(config, change.name, suite, _target(config, source, change.name, settings.target))
+        run_suite.submit(config, change.name, suite, images[change.name, settings.target])
         for change in changes.components
         if change.changed
         for suite, settings in config.components[change.name].suites.items()
     ]
 
 
-def check_migrations(config: Config, source: Source, changes: Changes, fleet: Fleet) -> list[PrefectFuture]:
+def check_migrations(
+    config: Config, source: Source, changes: Changes, fleet: Fleet, images: TestImages
+) -> list[PrefectFuture]:
     """Starts the migration check when the component that holds the migrations has changed."""
-    settings = config.migrations
-    if settings is None or not changes.component(settings.component).changed:
+    settings = _migrations(config, changes)
+    if settings is None:
         return []
-    image = _target(config, source, settings.component, settings.target)
+    image = images.get((settings.component, settings.target))
     return [judge_migrations.submit(config, source.commit, fleet, image)]
+
+
+def _migrations(config: Config, changes: Changes) -> Migrations | None:
+    settings = config.migrations
+    return settings if settings and changes.component(settings.component).changed else None
 
 
 def run_smoke(config: Config, source: Source, changes: Changes, images: list[PrefectFuture]) -> list[PrefectFuture]:
@@ -118,12 +143,6 @@ def run_full(config: Config, source: Source, images: list[PrefectFuture]) -> Pre
     return run_end_to_end.submit(config, images, tests, "full")
 
 
-def _target(config: Config, source: Source, component: str, target: str) -> PrefectFuture:
-    """The local image of a test target: submitted once per user, built once, since its inputs are the same."""
-    settings = config.components[component]
-    return build_target.submit(config, source, settings.path, settings.build.dockerfile, target)
-
-
 def gate(source: Source, checks: Sequence[PrefectFuture]) -> Evidence:
     """Waits for every check, shows the tests, and lets the release pass or refuses it with all reasons."""
     verdicts = [check.result(raise_on_failure=False) for check in checks]
@@ -137,11 +156,6 @@ def gate(source: Source, checks: Sequence[PrefectFuture]) -> Evidence:
     except SlipwayError as refused:
         create_markdown_artifact(reports.refusal(source, refused.reasons, evidence), key="release")
         raise
-
-
-def make_release(source: Source, evidence: Evidence, fleet: Fleet) -> Release:
-    """The record of what passed: commit, images by digest, migration head. Made once, never changed."""
-    return gates.make_release(source, evidence, fleet)
 
 
 def show_plan(plan: Plan) -> None:
@@ -209,6 +223,7 @@ def promote_ring(config: Config, plan: Plan, ring: RingPlan, tip: str) -> tuple[
     return commit.commit, endings.settle(commit, seen)
 
 
+make_release = gates.make_release
 may_begin = endings.may_begin
 not_reached = endings.not_reached
 

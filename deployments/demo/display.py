@@ -10,7 +10,13 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-MARKS = {"Completed": ("✓", "green"), "Cached": ("✓", "green"), "Running": ("…", "cyan"), "Failed": ("✗", "red"), "Crashed": ("✗", "red")}
+MARKS = {
+    "Completed": ("✓", "green"),
+    "Cached": ("✓", "green"),
+    "Running": ("…", "cyan"),
+    "Failed": ("✗", "red"),
+    "Crashed": ("✗", "red"),
+}
 TASK_LIMIT = 200
 
 

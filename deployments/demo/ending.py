@@ -24,12 +24,19 @@ def show(world: World, run_id: Any, commit: str, state: Any, console: Console) -
     config = load_config(world.config)
     fleet = {c.name: c for c in read_fleet(config).customers}
     seen = {name: ask(config, name) for name in CUSTOMERS}
-    good = {n: fleet[n].release is not None and seen[n] == {c: d.revision for c, d in fleet[n].components.items()} for n in CUSTOMERS}
+    good = {
+        n: fleet[n].release is not None and seen[n] == {c: d.revision for c, d in fleet[n].components.items()}
+        for n in CUSTOMERS
+    }
     console.print(_matrix(world, config.components, fleet, seen, good))
     for line in _kept(world, run_id):
         console.print(f"  {line}", soft_wrap=True, highlight=False)
     well = state.name == "Completed" and all(good.values())
-    words = f"{sum(good.values())} of {len(CUSTOMERS)} customers answer release {commit[:7]}." if well else f"The release ended as {state.name}."
+    words = (
+        f"{sum(good.values())} of {len(CUSTOMERS)} customers answer release {commit[:7]}."
+        if well
+        else f"The release ended as {state.name}."
+    )
     console.print(words, style="bold green" if well else "bold red")
     if not well and state.message:
         console.print(Text(state.message), soft_wrap=True)
@@ -62,7 +69,8 @@ def _report(run_id: Any) -> str:
 
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key={"any_": ["release"]}), flow_run_filter=FlowRunFilter(id={"any_": [run_id]})
+            artifact_filter=ArtifactFilter(key={"any_": ["release"]}),
+            flow_run_filter=FlowRunFilter(id={"any_": [run_id]}),
         )
     return str(found[-1].data) if found else "The run left no report.\n"
 
@@ -89,7 +97,8 @@ def _picture(address: str, path: Any) -> bool:
 def what_next(world: World, console: Console) -> None:
     """What a person can try while everything is up."""
     app, gitops = world.app, world.gitops
-    console.print(f"""
+    console.print(
+        f"""
 [bold]Try next[/] (everything stays up until Ctrl-C; `export SLIPWAY_CONFIG={world.config} SLIPWAY_HOME={world.home} PREFECT_API_URL={world.ui}/api` for slipway)
   which version is where       slipway status
   change the backend only      cd {app} && sed -i 's/title="Shop"/title="The shop"/' backend/shop/main.py && git commit -qam 'Backend only' && git push
@@ -97,4 +106,6 @@ def what_next(world: World, console: Console) -> None:
   drop a column                cd {app} && cp {HERE / "drop_column.py"} backend/migrations/versions/0003_drop.py && git add -A && git commit -qm 'Drop a column' && git push
   hold a customer              cd {gitops} && git pull -q && echo 'hold: {{reason: audit, owner: me}}' >> .slipway/customers/bre.yaml && git commit -qam 'Hold bre' && git push
   put a customer back          cd {gitops} && git pull -q && git checkout -q HEAD~1 -- customers/bre .slipway/customers/bre.yaml && git commit -qm 'bre back' && git push
-""", soft_wrap=True)
+""",
+        soft_wrap=True,
+    )

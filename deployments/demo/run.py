@@ -92,18 +92,29 @@ def _cluster(world: World, env: dict[str, str]) -> Any:
 def _push(world: World, console: Console) -> tuple[Any, str]:
     """`git push`; when main has the commit already, the same release is asked for again."""
     commit = git(world.app, "rev-parse", "HEAD")
-    if git(world.app_remote, "rev-parse", "--verify", "--quiet", "main^{commit}", "--") == commit if _has_main(world) else False:
+    if (
+        git(world.app_remote, "rev-parse", "--verify", "--quiet", "main^{commit}", "--") == commit
+        if _has_main(world)
+        else False
+    ):
         console.print(f"main already is at {commit[:7]}: nothing to push, the same release is asked for again")
         return _start_again(commit), commit
     console.print("$ git push origin main", style="bold")
     pushed = time.time()
     done = subprocess.run(
-        ["git", "push", "origin", "main"], cwd=world.app, capture_output=True, text=True, check=False, env=_git_environment()
+        ["git", "push", "origin", "main"],
+        cwd=world.app,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_git_environment(),
     )
     for line in done.stderr.splitlines():
         console.print(f"  {line.strip()}", style="dim", soft_wrap=True, markup=False)
     if done.returncode:
-        raise ServiceUnavailable.because(f"git push ended with exit code {done.returncode}", str(world.app), "see the lines above")
+        raise ServiceUnavailable.because(
+            f"git push ended with exit code {done.returncode}", str(world.app), "see the lines above"
+        )
     return _find_run(commit, pushed), commit
 
 
@@ -152,9 +163,15 @@ def _follow(world: World, run: Any, once: bool, console: Console) -> Any:
             if current.state and current.state.is_final():
                 return current.state
             if current.state and current.state.is_paused() and not answered:
-                answered = approval.answer(client, current, display) if once else display.ask(f"{world.ui}/runs/flow-run/{run.id}")
+                answered = (
+                    approval.answer(client, current, display)
+                    if once
+                    else display.ask(f"{world.ui}/runs/flow-run/{run.id}")
+                )
             if once and time.monotonic() > deadline:
-                raise ServiceUnavailable.because(f"the release did not end within {RUN_SECONDS} s", world.ui, "see the run there")
+                raise ServiceUnavailable.because(
+                    f"the release did not end within {RUN_SECONDS} s", world.ui, "see the run there"
+                )
             time.sleep(POLL_SECONDS)
 
 

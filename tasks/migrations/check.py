@@ -22,18 +22,17 @@ class MigrationsRefused(ReleaseRefused):
         self.report = report
 
 
-def check_migrations(config: Config, commit: str, fleet: Fleet, image: str) -> MigrationReport:
+def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | None) -> MigrationReport:
     """Runs the commit's revisions once, on a scratch PostgreSQL from nothing to the head, and judges each start.
 
-    `image` is the component's test image, where Alembic runs. Distinct starting points are judged once each. Raises
+    `image` is the component's test image, where Alembic runs; plain SQL needs none. Distinct starting points are judged once each. Raises
     `MigrationsRefused` with every reason: several heads, a missing parent, a failing upgrade, a customer at a
     revision that is gone, and what would break code that still runs, unless the revision accepts it by name.
     """
     start, settings = time.monotonic(), config.migrations
     if settings is None:
         return MigrationReport(head=None)
-    alembic = settings.tool == "alembic"
-    history = alembic_tool.run(config, settings, image) if alembic else sql_tool.run(config, settings, commit)
+    history = alembic_tool.run(config, settings, image) if image else sql_tool.run(config, settings, commit)
     report = _report(history, fleet, time.monotonic() - start)
     reasons = [*history.problems, *_unseen(history), *_vanished(history, fleet), *(_reason(f) for f in report.findings if f.blocking)]
     if reasons:

@@ -95,6 +95,7 @@ def _run(argv: list[str]) -> None:
     )
     if done.returncode:
         raise ReleaseRefused.because(
-            f"a base image could not be made: exit code {done.returncode}\n{done.stderr[-2000:]}", " ".join(argv[:3]),
+            f"a base image could not be made: exit code {done.returncode}\n{done.stderr[-2000:]}",
+            " ".join(argv[:3]),
             "see what the lines say; with a registry in reach the official images are pulled instead",
         )

@@ -3,14 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+from conftest_gitops import digest, release_of
 
-from tasks.gitops.edit import edit_customer
 from tasks.gitops.commit import commit_ring
+from tasks.gitops.edit import edit_customer
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.plan import make_plan
 from tasks.models import Plan, Promotion, Release
-
-from conftest_gitops import digest, release_of
 
 
 def planned(world: SimpleNamespace, release: Release) -> Plan:

@@ -29,7 +29,7 @@ def checked(repository: Callable, head: str | None, **files: str) -> object:
     app = repository("app")
     commit = app.commit({f"api/migrations/{name}.sql": text for name, text in files.items()})
     Mirror.open(app.url).fetch("main")
-    return check_migrations(config_for(app.url), commit, Fleet(tip="0" * 40, customers=(Customer(name="bre", ring="all", head=head),)), "")
+    return check_migrations(config_for(app.url), commit, Fleet(tip="0" * 40, customers=(Customer(name="bre", ring="all", head=head),)), None)
 
 
 def test_files_after_the_customers_head_are_pending(repository: Callable) -> None:

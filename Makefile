@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint schema lock clean
+
+help: ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+
+setup: ## install what is missing (root on Debian or Ubuntu: by itself)
+	@deployments/setup
+
+demo: setup ## release a sample app to ten customers on real servers; ONCE=1 ends by itself
+	@.venv/bin/slipway demo
+
+test: setup ## all tests, on real servers
+	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m pytest $(ARGS)
+
+bench: setup ## how long things take, each beside the raw tool
+	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m tests.bench
+
+lint: setup ## the linter's opinion
+	@.venv/bin/ruff check .
+
+schema: setup ## write deployments/release.schema.json anew
+	@.venv/bin/slipway config schema > deployments/release.schema.json
+
+lock: ## write requirements.lock anew from pyproject.toml
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
+
+clean: setup ## remove the demo's world: repositories, databases, containers
+	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m deployments.demo.clean
