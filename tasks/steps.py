@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import TaskRunResult
 from prefect.futures import PrefectFuture
 from prefect.input import RunInput
 from prefect.input.actions import read_flow_run_input
-from prefect.runtime import flow_run
+from prefect.runtime import flow_run as this_run
 
 from tasks import config as configuration
 from tasks import containers
@@ -116,7 +116,7 @@ def check_migrations(
     settings = _migrations(config, changes)
     if settings is None:
         return []
-    image = images.get((settings.component, settings.target))
+    image = images[settings.component, settings.target] if settings.tool == "alembic" else None
     return [judge_migrations.submit(config, source.commit, fleet, image)]
 
 
@@ -145,7 +145,11 @@ def run_full(config: Config, source: Source, images: list[PrefectFuture]) -> Pre
 
 def gate(source: Source, checks: Sequence[PrefectFuture]) -> Evidence:
     """Waits for every check, shows the tests, and lets the release pass or refuses it with all reasons."""
-    verdicts = [check.result(raise_on_failure=False) for check in checks]
+    try:
+        verdicts = [check.result(raise_on_failure=False) for check in checks]
+    except BaseException:  # Cancel and SIGTERM arrive here; the suites' threads end as soon as their containers do
+        containers.remove_leftovers(containers.run_id())
+        raise
     evidence = gates.evidence(verdicts)
     if evidence.suites:
         create_table_artifact(
@@ -182,7 +186,7 @@ def approve(plan: Plan, ring: RingPlan) -> None:
         return
     answer = _earlier_approval(ring.name) or suspend_flow_run(
         # A retry counts as a new run: with the same key Prefect answers 409 for ever (PrefectHQ/prefect#12279).
-        key=f"{ring.name}-{flow_run.run_count}",
+        key=f"{ring.name}-{this_run.run_count}",
         timeout=APPROVAL_SECONDS,
         wait_for_input=Approval.with_initial_data(plan_hash=plan.hash, description=reports.approval_text(plan, ring)),
     )
@@ -202,7 +206,7 @@ def approve(plan: Plan, ring: RingPlan) -> None:
 
 def _earlier_approval(ring: str) -> Approval | None:
     """The yes that an earlier attempt of this run was given; Prefect itself forgets it on a retry."""
-    for attempt in range(flow_run.run_count or 1, 0, -1):
+    for attempt in range(this_run.run_count or 1, 0, -1):
         answer = read_flow_run_input(f"suspended-{ring}-{attempt}-response")
         if answer and answer["decision"] == "approve":
             return Approval(**answer)
@@ -215,7 +219,7 @@ def promote_ring(config: Config, plan: Plan, ring: RingPlan, tip: str) -> tuple[
     Returns the GitOps commit that carries the ring and an outcome per customer; a customer's failure is its outcome.
     """
     edits = [edit_customer.submit(config, tip, plan.release, p.customer) for p in ring.promotions]
-    commit = commit_ring(config, plan.release, ring.name, edits, tip, {"Slipway-Run": str(flow_run.id)})
+    commit = commit_ring(config, plan.release, ring.name, edits, tip, {"Slipway-Run": str(this_run.id)})
     watching = {c: verify_customer.submit(config, plan.release, c) for c in endings.watched(commit)}
     seen = {customer: future.result(raise_on_failure=False) for customer, future in watching.items()}
     if commit.created and ring.soak_seconds:
@@ -236,9 +240,9 @@ def report(plan: Plan, evidence: Evidence, outcomes: tuple[Outcome, ...], commit
     return endings.finish(plan.release, outcomes)
 
 
-def clean_up(_flow: Any, run: Any, _state: Any) -> None:
-    """Hook for cancelled and crashed runs: removes the containers and networks that they left."""
-    containers.remove_leftovers(str(run.id))
+def clean_up(flow: Any, flow_run: Any, state: Any) -> None:
+    """Hook for cancelled and crashed runs (Prefect calls it by these names): removes what they left on the Engine."""
+    containers.remove_leftovers(str(flow_run.id))
 
 
 def _spans() -> dict[str, Span]:
@@ -246,7 +250,7 @@ def _spans() -> dict[str, Span]:
     deadline = time.monotonic() + SETTLE_SECONDS
     with get_client(sync_client=True) as client:
         while True:
-            runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [flow_run.id]}), limit=200)
+            runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [this_run.id]}), limit=200)
             if all(r.end_time for r in runs) or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
