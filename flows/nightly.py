@@ -20,4 +20,4 @@ def nightly() -> Evidence:
     source = steps.check_out(config, steps.newest_release(config, fleet))
     changes = steps.find_changes(config, source, fleet)
     images = steps.build_images(config, source, changes)
-    return steps.gate(source, [*images, steps.run_full(config, source, images)])
+    return steps.gate(source, [*images, *steps.run_full(config, source, images)])

@@ -38,7 +38,7 @@ def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evi
     suites = steps.run_suites(config, changes, tools)
     migrations = steps.check_migrations(config, source, changes, fleet, tools)
     smoke = steps.run_smoke(config, source, changes, images)
-    return steps.gate(source, [*images, *suites, *migrations, *smoke])
+    return steps.gate(source, [*images, *tools.values(), *suites, *migrations, *smoke])
 
 
 def promote(config: Config, plan: Plan) -> tuple[dict[str, str], tuple[Outcome, ...]]:

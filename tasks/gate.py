@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tasks.errors import SlipwayError, combine
 from tasks.models import Changes, Evidence, Fleet, Image, MigrationReport, Reason, Release, Source, SuiteResult
 
-Verdict = Image | SuiteResult | MigrationReport | Exception
+Verdict = Image | SuiteResult | MigrationReport | str | Exception
 
 
 def gate(verdicts: Sequence[Verdict]) -> Evidence:

@@ -13,6 +13,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import TaskRunResult
+from prefect.exceptions import UnfinishedRun
 from prefect.futures import PrefectFuture
 from prefect.input import RunInput
 from prefect.input.actions import read_flow_run_input
@@ -130,23 +131,23 @@ def run_smoke(config: Config, source: Source, changes: Changes, images: list[Pre
     if config.e2e is None or not changes.end_to_end:
         return []
     tests = build_target.submit(config, source, config.e2e.path, config.e2e.dockerfile, None)
-    return [run_end_to_end.submit(config, images, tests, "smoke")]
+    return [tests, run_end_to_end.submit(config, images, tests, "smoke")]
 
 
-def run_full(config: Config, source: Source, images: list[PrefectFuture]) -> PrefectFuture:
+def run_full(config: Config, source: Source, images: list[PrefectFuture]) -> list[PrefectFuture]:
     """Starts the full end-to-end suite on images that are there already."""
     if config.e2e is None:
         raise ReleaseRefused.because(
             "there are no end-to-end tests", "release.yaml, e2e", "add the section, or pause the nightly deployment"
         )
     tests = build_target.submit(config, source, config.e2e.path, config.e2e.dockerfile, None)
-    return run_end_to_end.submit(config, images, tests, "full")
+    return [tests, run_end_to_end.submit(config, images, tests, "full")]
 
 
 def gate(source: Source, checks: Sequence[PrefectFuture]) -> Evidence:
     """Waits for every check, shows the tests, and lets the release pass or refuses it with all reasons."""
     try:
-        verdicts = [check.result(raise_on_failure=False) for check in checks]
+        verdicts = [_verdict(check) for check in checks]
     except BaseException:  # Cancel and SIGTERM arrive here; the suites' threads end as soon as their containers do
         containers.remove_leftovers(containers.run_id())
         raise
@@ -160,6 +161,13 @@ def gate(source: Source, checks: Sequence[PrefectFuture]) -> Evidence:
     except SlipwayError as refused:
         create_markdown_artifact(reports.refusal(source, refused.reasons, evidence), key="release")
         raise
+
+
+def _verdict(check: PrefectFuture) -> Any:
+    try:
+        return check.result(raise_on_failure=False)
+    except UnfinishedRun as error:  # it was never begun, because a step whose result it needs failed
+        return error
 
 
 def show_plan(plan: Plan) -> None:
