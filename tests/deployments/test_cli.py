@@ -1,0 +1,116 @@
+"""The command line as a person meets it: help, exit codes, --json, and errors that say what to do next."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+PROGRAM = str(Path(sys.executable).parent / "slipway")
+NONE = "sha256:" + "0" * 64
+
+
+def slipway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *arguments], capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "COLUMNS": "100", **env}
+    )
+
+
+@pytest.fixture
+def shop(repository: Callable, tmp_path: Path) -> SimpleNamespace:
+    """An app, a GitOps repository with two customers, and release.yaml; no server anywhere."""
+    app, gitops = repository("app"), repository("gitops")
+    commit = app.commit({"api/main.py": "1"}, "First")
+    gitops.commit({f"{c}.yaml": f"image: {NONE}\n" for c in ("bre", "fjord")})
+    config = tmp_path / "release.yaml"
+    config.write_text(yaml.safe_dump({
+        "app": {"name": "shop", "repository": app.url},
+        "components": {"api": {"path": "api", "image": "127.0.0.1:1/shop/api", "run": {"port": 80}}},
+        "gitops": {"repository": gitops.url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
+        "rings": [{"name": "all", "customers": "*"}],
+        "rollout": {"url": "http://127.0.0.1:1", "versions": {"api": "/version"}},
+    }))
+    return SimpleNamespace(app=app, gitops=gitops, commit=commit, config=config, env={"SLIPWAY_CONFIG": str(config)})
+
+
+@pytest.mark.parametrize("command", [[], ["release"], ["status"], ["plan"], ["config"], ["config", "validate"], ["config", "schema"], ["demo"]])
+def test_every_command_has_a_help_text(command: list[str]) -> None:
+    done = slipway(*command, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_status_is_a_matrix_of_customers_and_components(shop: SimpleNamespace) -> None:
+    done = slipway("status", **shop.env)
+    assert done.returncode == 0, done.stderr
+    assert "bre" in done.stdout
+    assert "fjord" in done.stdout
+    customers = json.loads(slipway("status", "--json", **shop.env).stdout)["customers"]
+    assert [(c["name"], c["ring"], c["release"]) for c in customers] == [("bre", "all", None), ("fjord", "all", None)]
+
+
+def test_status_shows_what_is_wrong_with_a_customer_beside_the_others(shop: SimpleNamespace) -> None:
+    shop.gitops.commit({"bre.yaml": "image: [1]\n", ".slipway/customers/fjord.yaml": "customer: fjord\nhold: {reason: audit, owner: kari}\n"})
+    out = slipway("status", **shop.env, **{"COLUMNS": "200"}).stdout
+    assert "not a single value" in out
+    assert "held by kari: audit" in out
+
+
+def test_a_broken_configuration_is_a_usage_error(shop: SimpleNamespace) -> None:
+    shop.config.write_text(shop.config.read_text().replace("port: 80", "port: 800000"))
+    done = slipway("config", "validate", **shop.env)
+    assert done.returncode == 2
+    assert "components.api.run.port" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_missing_configuration_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    done = slipway("status", SLIPWAY_CONFIG=str(tmp_path / "none.yaml"))
+    assert (done.returncode, str(tmp_path / "none.yaml") in done.stderr) == (2, True)
+
+
+def test_the_schema_is_json(shop: SimpleNamespace) -> None:
+    assert json.loads(slipway("config", "schema").stdout)["title"] == "Config"
+
+
+@pytest.mark.parametrize("commit", ["main", "1f3a", "--upload-pack=x", "HEAD~1", "g" * 40])
+def test_a_wrong_commit_id_is_a_usage_error(shop: SimpleNamespace, commit: str) -> None:
+    done = slipway("plan", "--", commit, **shop.env)
+    assert done.returncode == 2
+    assert "40 hex digits" in done.stderr
+
+
+def test_an_unknown_commit_is_refused(shop: SimpleNamespace) -> None:
+    done = slipway("plan", "0123456789" * 4, **shop.env)
+    assert (done.returncode, "is not known" in done.stderr) == (1, True)
+
+
+def test_a_registry_that_is_not_there_is_named(shop: SimpleNamespace, docker_engine: object) -> None:
+    done = slipway("plan", **shop.env)
+    assert done.returncode == 3
+    assert "127.0.0.1:1/shop/api" in done.stderr
+
+
+def test_a_docker_engine_that_is_not_there_is_named(shop: SimpleNamespace) -> None:
+    done = slipway("plan", **shop.env, DOCKER_HOST="unix:///nowhere.sock")
+    assert done.returncode == 3
+    assert "unix:///nowhere.sock" in done.stderr
+    assert "start it" in done.stderr
+
+
+def test_a_git_remote_that_is_not_there_is_named(shop: SimpleNamespace, tmp_path: Path) -> None:
+    shop.config.write_text(shop.config.read_text().replace(shop.gitops.url, str(tmp_path / "gone.git")))
+    done = slipway("status", **shop.env)
+    assert (done.returncode, str(tmp_path / "gone.git") in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:1/api"])
+def test_a_prefect_server_that_is_not_there_is_named(shop: SimpleNamespace, tmp_path: Path, address: str) -> None:
+    done = slipway("release", "--no-wait", **shop.env, PREFECT_API_URL=address, PREFECT_HOME=str(tmp_path), PREFECT_CLIENT_MAX_RETRIES="0")
+    assert done.returncode == 3, done.stderr
+    assert (address or "PREFECT_API_URL is not set") in done.stderr

@@ -1,0 +1,113 @@
+"""Images are built once per content, pushed, and named by what the registry answered."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from deployments import services
+from tasks.command import CommandFailed
+from tasks.config import Config
+from tasks.containers import engine
+from tasks.errors import ServiceUnavailable
+from tasks.images import registry
+from tasks.images.build import build_image, build_target
+from tasks.models import ComponentChange, Deployed, ReleaseRequest, Source
+from tasks.source.checkout import check_out
+
+pytestmark = pytest.mark.usefixtures("base_images")
+DOCKERFILE = "FROM python:3.13-slim AS test\nCOPY main.py .\nFROM test\nARG COMMIT\nENV COMMIT=$COMMIT\n"
+
+
+@pytest.fixture(scope="module")
+def registry_address(tmp_path_factory: pytest.TempPathFactory, docker_engine: object) -> Iterator[str]:
+    port = services.free_port(5200)
+    with services.registry(tmp_path_factory.mktemp("registry"), port) as server:
+        server.wait_ready()
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture
+def app(repository: Callable, registry_address: str, tmp_path: Path) -> SimpleNamespace:
+    """An app of one component."""
+    app, image = repository("app"), f"{registry_address}/{tmp_path.name.lower().strip('_').replace('_', '-')}"
+    config = Config.model_validate({
+        "app": {"name": "shop", "repository": app.url},
+        "components": {"api": {"path": "api", "image": image, "run": {"port": 80}}},
+        "gitops": {"repository": app.url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
+        "rings": [{"name": "all", "customers": "*"}],
+        "rollout": {"versions": {"api": "/version"}},
+    })
+
+    def push(**files: str) -> tuple[Source, ComponentChange]:
+        commit = app.commit({f"api/{k.replace('_', '.')}": v for k, v in {"Dockerfile": DOCKERFILE, **files}.items()})
+        source = check_out(config, ReleaseRequest(commit=commit))
+        return source, ComponentChange(name="api", tree=source.trees["api"], changed=True)
+
+    return SimpleNamespace(config=config, push=push, image=image, work=app.work)
+
+
+def test_an_image_is_built_pushed_and_named_by_digest(app: SimpleNamespace) -> None:
+    source, change = app.push(main_py=f"print('{app.image}')\n")
+    image = build_image(app.config, source, change)
+    assert image.built
+    assert registry.find(f"{app.image}:tree-{change.tree}") == image.digest
+    assert registry.find(image.reference) == image.digest
+    local = engine().images.get(image.reference)
+    assert local.labels["org.opencontainers.image.revision"] == source.commit
+    assert f"COMMIT={source.commit}" in local.attrs["Config"]["Env"]
+
+
+def test_the_same_content_at_another_commit_is_reused_with_the_commit_that_built_it(app: SimpleNamespace) -> None:
+    first, change = app.push(main_py="print(1)\n")
+    built = build_image(app.config, first, change)
+    engine().images.remove(built.reference, force=True)
+    second, same = app.push(main_py="print(1)\n")
+    again = build_image(app.config, second, same)
+    assert second.commit != first.commit
+    assert (again.built, again.digest, again.revision) == (False, built.digest, first.commit)
+
+
+def test_what_was_released_is_not_even_looked_up(app: SimpleNamespace) -> None:
+    source, change = app.push(main_py="print(2)\n")
+    released = Deployed(digest="sha256:" + "d" * 64, revision=source.commit, tree=change.tree)
+    image = build_image(app.config, source, change.model_copy(update={"released": released, "changed": False}))
+    assert (image.built, image.digest) == (False, released.digest)
+
+
+def test_a_failing_build_shows_its_end_and_pushes_nothing(app: SimpleNamespace) -> None:
+    source, change = app.push(Dockerfile="FROM python:3.13-slim\nRUN echo last words; exit 3\n")
+    with pytest.raises(CommandFailed) as caught:
+        build_image(app.config, source, change)
+    assert "last words" in str(caught.value)
+    assert registry.find(f"{app.image}:tree-{change.tree}") is None
+
+
+def test_a_missing_target_is_told_in_the_builders_words(app: SimpleNamespace) -> None:
+    source, _ = app.push(main_py="print(3)\n")
+    with pytest.raises(CommandFailed, match="nothing-like-it"):
+        build_target(app.config, source, "api", "Dockerfile", "nothing-like-it")
+
+
+def test_a_test_image_is_built_once_per_content(app: SimpleNamespace) -> None:
+    source, _ = app.push(main_py="print(4)\n")
+    name = build_target(app.config, source, "api", "Dockerfile", "test")
+    made = engine().images.get(name).id
+    assert build_target(app.config, source, "api", "Dockerfile", "test") == name
+    assert engine().images.get(name).id == made
+    engine().images.remove(name, force=True)
+
+
+def test_a_registry_that_is_not_there_is_transient_and_named() -> None:
+    with pytest.raises(ServiceUnavailable, match="127.0.0.1:1/none"):
+        registry.find("127.0.0.1:1/none:tag")
+
+
+def test_a_link_of_the_commit_is_never_followed_on_this_machine(app: SimpleNamespace, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of the worker")
+    (app.work / "api").mkdir()
+    (app.work / "api" / "leak").symlink_to(secret)
+    source, change = app.push(Dockerfile="FROM python:3.13-slim\nCOPY . /src\nRUN test -L /src/leak && ! cat /src/leak\n")
+    assert build_image(app.config, source, change).built
