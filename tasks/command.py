@@ -1,6 +1,7 @@
 """Runs a program: argument list in, its output line by line into the log, a time limit that holds in any thread."""
 
 import logging
+import re
 import subprocess
 import threading
 from collections import deque
@@ -12,6 +13,7 @@ from tasks.errors import ReleaseRefused
 
 log = logging.getLogger(__name__)
 TAIL_LINES = 40
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 GRACE_SECONDS = 5
 
 
@@ -74,8 +76,9 @@ def run(
 
 
 def printable(text: str) -> str:
-    """The text with control characters spelled out, so that no output can forge or hide a line of the log."""
-    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
+    """The text without colours and with control characters spelled out: no output can forge or hide a line of the log."""
+    plain = COLOURS.sub("", text)
+    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in plain)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deployments.demo.world import CUSTOMERS, HERE, World
+from deployments.services import PROJECT
 from tasks.config import load_config
 from tasks.gitops.fleet import read_fleet
 from tasks.rollout.http import ask
@@ -95,17 +96,40 @@ def _picture(address: str, path: Any) -> bool:
 
 
 def what_next(world: World, console: Console) -> None:
-    """What a person can try while everything is up."""
-    app, gitops = world.app, world.gitops
-    console.print(
-        f"""
-[bold]Try next[/] (everything stays up until Ctrl-C; `export SLIPWAY_CONFIG={world.config} SLIPWAY_HOME={world.home} PREFECT_API_URL={world.ui}/api` for slipway)
-  which version is where       slipway status
-  change the backend only      cd {app} && sed -i 's/title="Shop"/title="The shop"/' backend/shop/main.py && git commit -qam 'Backend only' && git push
-  a failing unit test          cd {app} && sed -i 's/== 404/== 200/' backend/tests/test_orders.py && git commit -qam 'A failing test' && git push
-  drop a column                cd {app} && cp {HERE / "drop_column.py"} backend/migrations/versions/0003_drop.py && git add -A && git commit -qm 'Drop a column' && git push
-  hold a customer              cd {gitops} && git pull -q && echo 'hold: {{reason: audit, owner: me}}' >> .slipway/customers/bre.yaml && git commit -qam 'Hold bre' && git push
-  put a customer back          cd {gitops} && git pull -q && git checkout -q HEAD~1 -- customers/bre .slipway/customers/bre.yaml && git commit -qm 'bre back' && git push
-""",
-        soft_wrap=True,
+    """What a person can try while everything is up; each line works as it stands after the first."""
+    environment = world.folder / "env"
+    environment.write_text(
+        f"export SLIPWAY_CONFIG={world.config} SLIPWAY_HOME={world.home} PREFECT_API_URL={world.ui}/api\n"
+        f"export APP={world.app} GITOPS={world.gitops} DEMO={HERE} PATH={PROJECT / '.venv' / 'bin'}:$PATH\n"
     )
+    console.print("\n[bold]Try next[/], in another terminal (everything stays up until Ctrl-C):\n")
+    for what, command in (("", f"source {environment}"), *TRY):
+        if what:
+            console.print(f"  # {what}", style="dim")
+        console.print(f"  {command}\n", soft_wrap=True, markup=False)
+
+
+TRY = (
+    ("which version is where, and what a release would do", "slipway status; slipway plan"),
+    (
+        "a change of the backend alone: the frontend is neither built nor tested",
+        """cd $APP && sed -i 's/title="Shop"/title="The shop"/' backend/shop/main.py && git commit -qam 'Backend only' && git push""",
+    ),
+    (
+        "a failing unit test: nothing is written, and the report names it",
+        "cd $APP && sed -i 's/== 404/== 200/' backend/tests/test_orders.py && git commit -qam 'A failing test' && git push",
+    ),
+    (
+        "a migration that drops a column (take the failing test back first: git revert --no-edit HEAD)",
+        "cd $APP && cp $DEMO/drop_column.py backend/migrations/versions/0003_drop.py && git add -A && git commit -qm Drop && git push",
+    ),
+    (
+        "hold a customer: the next release leaves it where it is and says why",
+        "cd $GITOPS && git pull -q && echo 'hold: {reason: audit, owner: me}' >> .slipway/customers/bre.yaml && git commit -qam 'Hold bre' && git push",
+    ),
+    (
+        "put one customer back to what it ran two commits ago, and hold it there",
+        "cd $GITOPS && git pull -q && git checkout -q HEAD~2 -- customers/bre .slipway/customers/bre.yaml && "
+        "echo 'hold: {reason: back, owner: me}' >> .slipway/customers/bre.yaml && git commit -qam 'bre back' && git push",
+    ),
+)

@@ -34,7 +34,12 @@ def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | Non
         return MigrationReport(head=None)
     history = alembic_tool.run(config, settings, image) if image else sql_tool.run(config, settings, commit)
     report = _report(history, fleet, time.monotonic() - start)
-    reasons = [*history.problems, *_unseen(history), *_vanished(history, fleet), *(_reason(f) for f in report.findings if f.blocking)]
+    reasons = [
+        *history.problems,
+        *_unseen(history),
+        *_vanished(history, fleet),
+        *(_reason(f) for f in report.findings if f.blocking),
+    ]
     if reasons:
         raise MigrationsRefused(*reasons, report=report)
     log.info("migrations: head %s, %d findings", report.head, len(report.findings))
@@ -104,7 +109,8 @@ def _unseen(history: History) -> list[Reason]:
     return [
         Reason(
             what=f"migrations: revision {', '.join(lost)} could not be watched",
-            where="the version table", next_step="let Alembic keep its usual version table (one column, version_num)",
+            where="the version table",
+            next_step="let Alembic keep its usual version table (one column, version_num)",
         )
     ]
 

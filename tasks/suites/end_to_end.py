@@ -34,7 +34,9 @@ def run_end_to_end(config: Config, images: Sequence[Image], tests: str, which: L
     the last lines of every component.
     """
     if config.e2e is None:
-        raise ReleaseRefused.because("there are no end-to-end tests", "release.yaml, e2e", "add the section, or do not ask for them")
+        raise ReleaseRefused.because(
+            "there are no end-to-end tests", "release.yaml, e2e", "add the section, or do not ask for them"
+        )
     start, log_file = time.monotonic(), log_path(f"e2e-{which}")
     command = config.e2e.full or config.e2e.smoke if which == "full" else config.e2e.smoke
     with ExitStack() as stack:

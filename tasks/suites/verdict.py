@@ -8,6 +8,7 @@ from tasks.models import Reason, SuiteResult, TestCase
 from tasks.suites import junit
 
 SHOWN_TESTS = 20
+LONGEST_LINE = 300
 
 
 class SuiteFailed(ReleaseRefused):
@@ -58,16 +59,11 @@ def _reasons(result: SuiteResult, log_file: Path) -> list[Reason]:
 
 
 def _reason(name: str, test: TestCase, from_junit: bool, log_file: Path) -> Reason:
-    what = (
-        f"{name}: {test.name} failed: {test.message}"
-        if from_junit
-        else f"{name}: {test.message}\n{_indent(test.output)}"
-    )
-    return Reason(
-        what=what,
-        where=f"full output in {log_file}",
-        next_step="mend it and push again; the newest green release stays",
-    )
+    """A test's first line of complaint; without JUnit the end of the output is all there is."""
+    complaint = test.message.strip().split("\n")[0][:LONGEST_LINE]
+    what = f"{name}: {test.name} failed: {complaint}" if from_junit else f"{name}: {complaint}\n{_indent(test.output)}"
+    next_step = "mend it and push again; the newest green release stays"
+    return Reason(what=what, where=f"full output in {log_file}", next_step=next_step)
 
 
 def _indent(text: str) -> str:

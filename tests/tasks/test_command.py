@@ -43,3 +43,4 @@ def test_the_time_limit_holds_in_a_thread() -> None:
 
 def test_control_characters_cannot_forge_lines() -> None:
     assert printable("a\x1b[2Jb\rc") == "a\\x1b[2Jb\\x0dc"
+    assert printable("\x1b[1;32mgreen\x1b[0m") == "green"

@@ -1,0 +1,59 @@
+"""`make bench`: how long things take here, beside the raw tool where there is one. Printed, never asserted.
+
+Runs the demo in a folder of its own, with the images that this machine has: cold figures need a cold machine.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deployments.demo.world import open_world
+
+PROGRAM = str(Path(sys.executable).parent / "slipway")
+
+
+def timed(name: str, argv: Sequence[str], times: int = 3, **env: str) -> str:
+    """Runs a command some times, prints minimum and median, returns the last output."""
+    seconds, output = [], ""
+    for _ in range(times):
+        start = time.monotonic()
+        done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=True)
+        seconds.append(time.monotonic() - start)
+        output = done.stdout
+    seconds.sort()
+    print(f"{name:<52} min {seconds[0]:7.2f} s   median {seconds[len(seconds) // 2]:7.2f} s", flush=True)
+    return output
+
+
+def main() -> None:
+    """Prints one line per figure."""
+    timed("python -c pass", [sys.executable, "-c", "pass"])
+    timed("python -c 'import prefect'", [sys.executable, "-c", "from prefect import flow, task"])
+    timed("import flows.release", [sys.executable, "-c", "import flows.release"])
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
+        env = {"SLIPWAY_DEMO_HOME": str(Path(folder, "world")), "ONCE": "1"}
+        timed("slipway demo, first run with warm image caches", [PROGRAM, "demo"], 1, **env)
+        world = open_world(Path(folder, "world"))
+        report = (world.report / "report.md").read_text()
+        print(next((line for line in report.splitlines() if line.startswith("Steps ran")), "no times in the report"))
+        timed("slipway demo, nothing changed", [PROGRAM, "demo"], 1, **env)
+        print(next((line for line in (world.report / "report.md").read_text().splitlines() if line.startswith("Steps ran")), ""))
+        given = {"SLIPWAY_CONFIG": str(world.config), "SLIPWAY_HOME": str(world.home)}
+        timed("slipway status, ten customers", [PROGRAM, "status"], 5, **given)
+        timed("git show of one file (the raw tool)", ["git", "-C", str(world.gitops_remote), "show", "main:README.md"], 5)
+        _clean(env)
+
+
+def _clean(env: dict[str, str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "deployments.demo.clean"], env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    if done.returncode or not re.search("removed", done.stdout):
+        print(done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    main()
