@@ -42,15 +42,32 @@ def main() -> None:
         report = (world.report / "report.md").read_text()
         print(next((line for line in report.splitlines() if line.startswith("Steps ran")), "no times in the report"))
         timed("slipway demo, nothing changed", [PROGRAM, "demo"], 1, **env)
-        print(next((line for line in (world.report / "report.md").read_text().splitlines() if line.startswith("Steps ran")), ""))
+        print(
+            next(
+                (
+                    line
+                    for line in (world.report / "report.md").read_text().splitlines()
+                    if line.startswith("Steps ran")
+                ),
+                "",
+            )
+        )
         given = {"SLIPWAY_CONFIG": str(world.config), "SLIPWAY_HOME": str(world.home)}
         timed("slipway status, ten customers", [PROGRAM, "status"], 5, **given)
-        timed("git show of one file (the raw tool)", ["git", "-C", str(world.gitops_remote), "show", "main:README.md"], 5)
+        timed(
+            "git show of one file (the raw tool)", ["git", "-C", str(world.gitops_remote), "show", "main:README.md"], 5
+        )
         _clean(env)
 
 
 def _clean(env: dict[str, str]) -> None:
-    done = subprocess.run([sys.executable, "-m", "deployments.demo.clean"], env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.demo.clean"],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode or not re.search("removed", done.stdout):
         print(done.stdout + done.stderr)
 

@@ -23,7 +23,11 @@ def imports(path: Path) -> set[str]:
 
 
 def ours(path: Path) -> set[str]:
-    return {".".join(name.split(".")[:2]) for name in imports(path) if name.split(".")[0] in ("flows", "tasks", "deployments")}
+    return {
+        ".".join(name.split(".")[:2])
+        for name in imports(path)
+        if name.split(".")[0] in ("flows", "tasks", "deployments")
+    }
 
 
 def files(folder: str) -> list[Path]:
@@ -63,7 +67,9 @@ def test_each_room_has_a_sign_and_nothing_else_in_it() -> None:
 
 
 def test_the_top_level_is_the_one_that_was_decided() -> None:
-    folders = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".") and not p.name.endswith(".egg-info")}
+    folders = {
+        p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".") and not p.name.endswith(".egg-info")
+    }
     assert folders <= TOP
 
 

@@ -63,7 +63,7 @@ def look(config_path, result):
 
 def problem(error, result):
     paths = {r["path"]: r["id"] for r in result["revisions"]}
-    frames = [f for f in traceback.extract_tb(error.__traceback__)]
+    frames = list(traceback.extract_tb(error.__traceback__))
     inside = [f for f in frames if f.filename in paths]
     own = inside or [f for f in frames if "site-packages" not in f.filename] or frames
     message = str(getattr(error, "orig", None) or error).strip() or repr(error)

@@ -17,7 +17,12 @@ NONE = "sha256:" + "0" * 64
 
 def slipway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PROGRAM, *arguments], capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "COLUMNS": "100", **env}
+        [PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "COLUMNS": "100", **env},
     )
 
 
@@ -28,17 +33,27 @@ def shop(repository: Callable, tmp_path: Path) -> SimpleNamespace:
     commit = app.commit({"api/main.py": "1"}, "First")
     gitops.commit({f"{c}.yaml": f"image: {NONE}\n" for c in ("bre", "fjord")})
     config = tmp_path / "release.yaml"
-    config.write_text(yaml.safe_dump({
-        "app": {"name": "shop", "repository": app.url},
-        "components": {"api": {"path": "api", "image": "127.0.0.1:1/shop/api", "run": {"port": 80}}},
-        "gitops": {"repository": gitops.url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
-        "rings": [{"name": "all", "customers": "*"}],
-        "rollout": {"url": "http://127.0.0.1:1", "versions": {"api": "/version"}},
-    }))
+    config.write_text(
+        yaml.safe_dump(
+            {
+                "app": {"name": "shop", "repository": app.url},
+                "components": {"api": {"path": "api", "image": "127.0.0.1:1/shop/api", "run": {"port": 80}}},
+                "gitops": {
+                    "repository": gitops.url,
+                    "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]},
+                },
+                "rings": [{"name": "all", "customers": "*"}],
+                "rollout": {"url": "http://127.0.0.1:1", "versions": {"api": "/version"}},
+            }
+        )
+    )
     return SimpleNamespace(app=app, gitops=gitops, commit=commit, config=config, env={"SLIPWAY_CONFIG": str(config)})
 
 
-@pytest.mark.parametrize("command", [[], ["release"], ["status"], ["plan"], ["config"], ["config", "validate"], ["config", "schema"], ["demo"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["release"], ["status"], ["plan"], ["config"], ["config", "validate"], ["config", "schema"], ["demo"]],
+)
 def test_every_command_has_a_help_text(command: list[str]) -> None:
     done = slipway(*command, "--help")
     assert done.returncode == 0
@@ -55,7 +70,12 @@ def test_status_is_a_matrix_of_customers_and_components(shop: SimpleNamespace) -
 
 
 def test_status_shows_what_is_wrong_with_a_customer_beside_the_others(shop: SimpleNamespace) -> None:
-    shop.gitops.commit({"bre.yaml": "image: [1]\n", ".slipway/customers/fjord.yaml": "customer: fjord\nhold: {reason: audit, owner: kari}\n"})
+    shop.gitops.commit(
+        {
+            "bre.yaml": "image: [1]\n",
+            ".slipway/customers/fjord.yaml": "customer: fjord\nhold: {reason: audit, owner: kari}\n",
+        }
+    )
     out = slipway("status", **shop.env, **{"COLUMNS": "200"}).stdout
     assert "not a single value" in out
     assert "held by kari: audit" in out
@@ -111,6 +131,13 @@ def test_a_git_remote_that_is_not_there_is_named(shop: SimpleNamespace, tmp_path
 
 @pytest.mark.parametrize("address", ["", "http://127.0.0.1:1/api"])
 def test_a_prefect_server_that_is_not_there_is_named(shop: SimpleNamespace, tmp_path: Path, address: str) -> None:
-    done = slipway("release", "--no-wait", **shop.env, PREFECT_API_URL=address, PREFECT_HOME=str(tmp_path), PREFECT_CLIENT_MAX_RETRIES="0")
+    done = slipway(
+        "release",
+        "--no-wait",
+        **shop.env,
+        PREFECT_API_URL=address,
+        PREFECT_HOME=str(tmp_path),
+        PREFECT_CLIENT_MAX_RETRIES="0",
+    )
     assert done.returncode == 3, done.stderr
     assert (address or "PREFECT_API_URL is not set") in done.stderr

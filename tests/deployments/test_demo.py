@@ -33,7 +33,9 @@ def demo(folder: Path) -> subprocess.CompletedProcess[str]:
 def left(world: World) -> list[str]:
     """Containers, networks and processes of a world that are there now."""
     client, label = containers.engine(), {"label": f"slipway.demo={world.settings.id}"}
-    there = [c.name for c in client.containers.list(all=True, filters=label)] + [n.name for n in client.networks.list(filters=label)]
+    there = [c.name for c in client.containers.list(all=True, filters=label)] + [
+        n.name for n in client.networks.list(filters=label)
+    ]
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
     return there + [p for p in processes if str(world.folder) in p]
 
@@ -72,7 +74,9 @@ def test_a_second_run_asks_for_the_same_release_and_writes_nothing(folder: Path)
 def test_ctrl_c_takes_everything_down(folder: Path) -> None:
     world = open_world(folder)
     env = {**os.environ, "SLIPWAY_DEMO_HOME": str(folder), "ONCE": "1"}
-    with subprocess.Popen([PROGRAM, "demo"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        [PROGRAM, "demo"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         deadline = time.monotonic() + 120
         while len(left(world)) < 8 and time.monotonic() < deadline:
             time.sleep(0.5)

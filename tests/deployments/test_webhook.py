@@ -31,7 +31,10 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespa
     port, hook = services.free_port(4400), services.free_port(8190)
     env = services.worker_environment(folder / "prefect", port, folder / "home", CONFIG)
     given = {"SLIPWAY_WEBHOOK_SECRET": SECRET, "SLIPWAY_WEBHOOK_REPOSITORY": "team/shop"}
-    with services.prefect_server(folder / "prefect", port) as server, services.receiver({**env, **given}, folder, hook) as app:
+    with (
+        services.prefect_server(folder / "prefect", port) as server,
+        services.receiver({**env, **given}, folder, hook) as app,
+    ):
         server.wait_ready()
         services.deploy(env)
         app.wait_ready()
@@ -45,7 +48,12 @@ def signed(body: bytes, secret: str = SECRET) -> str:
 
 def deliver(receiver: SimpleNamespace, payload: Any = PUSH, event: str = "push", **headers: str) -> httpx.Response:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    given = {"Content-Type": "application/json", "X-GitHub-Event": event, "X-Hub-Signature-256": signed(body), **headers}
+    given = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": event,
+        "X-Hub-Signature-256": signed(body),
+        **headers,
+    }
     sent = [(k.encode(), v.encode()) for k, v in given.items() if v]
     return httpx.post(receiver.url, content=body, headers=sent, timeout=30)
 
@@ -59,7 +67,10 @@ def test_a_signed_push_starts_one_release_however_often_it_is_told(receiver: Sim
     before = runs(receiver)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: deliver(receiver), range(8)))
-    assert {a.status_code for a in answers} <= {202, 503}  # SQLite turns writers at the same moment away; a forge sends again
+    assert {a.status_code for a in answers} <= {
+        202,
+        503,
+    }  # SQLite turns writers at the same moment away; a forge sends again
     accepted = {a.json()["run"] for a in answers if a.status_code == 202} | {deliver(receiver).json()["run"]}
     assert len(accepted) == 1
     assert runs(receiver) == before + 1
@@ -69,8 +80,16 @@ def test_a_signed_push_starts_one_release_however_often_it_is_told(receiver: Sim
 
 @pytest.mark.parametrize(
     "signature",
-    ["", "sha256=", "sha256=" + "0" * 64, signed(b"another body"), signed(json.dumps(PUSH).encode(), "another secret value"),
-     signed(json.dumps(PUSH).encode()).replace("sha256=", "sha1="), signed(json.dumps(PUSH).encode())[:-1], "sha256=" + "é" * 10],
+    [
+        "",
+        "sha256=",
+        "sha256=" + "0" * 64,
+        signed(b"another body"),
+        signed(json.dumps(PUSH).encode(), "another secret value"),
+        signed(json.dumps(PUSH).encode()).replace("sha256=", "sha1="),
+        signed(json.dumps(PUSH).encode())[:-1],
+        "sha256=" + "é" * 10,
+    ],
 )
 def test_what_is_not_signed_starts_nothing(receiver: SimpleNamespace, signature: str) -> None:
     before = runs(receiver)
@@ -98,7 +117,9 @@ def test_two_signatures_are_not_one(receiver: SimpleNamespace) -> None:
         ({**PUSH, "repository": {"full_name": "evil/shop"}}, "push", "another repository"),
     ],
 )
-def test_deliveries_in_order_that_start_nothing_say_why(receiver: SimpleNamespace, payload: dict, event: str, told: str) -> None:
+def test_deliveries_in_order_that_start_nothing_say_why(
+    receiver: SimpleNamespace, payload: dict, event: str, told: str
+) -> None:
     before = runs(receiver)
     answer = deliver(receiver, payload, event)
     assert answer.status_code == 200
@@ -109,8 +130,14 @@ def test_deliveries_in_order_that_start_nothing_say_why(receiver: SimpleNamespac
 @pytest.mark.parametrize(
     ("payload", "headers", "status"),
     [
-        (b"{", {}, 400), (b"[]", {}, 400), (b"[" * 100_000, {}, 400), (b"\xff", {}, 400), ({"ref": "x"}, {}, 400),
-        ({**PUSH, "after": "HEAD"}, {}, 400), ({**PUSH, "after": ["x"]}, {}, 400), (b"x" * 3_000_000, {}, 413),
+        (b"{", {}, 400),
+        (b"[]", {}, 400),
+        (b"[" * 100_000, {}, 400),
+        (b"\xff", {}, 400),
+        ({"ref": "x"}, {}, 400),
+        ({**PUSH, "after": "HEAD"}, {}, 400),
+        ({**PUSH, "after": ["x"]}, {}, 400),
+        (b"x" * 3_000_000, {}, 413),
         (PUSH, {"Content-Type": "application/x-www-form-urlencoded"}, 415),
     ],
 )
@@ -122,10 +149,17 @@ def test_what_cannot_be_read_is_named(receiver: SimpleNamespace, payload: Any, h
 def test_it_does_not_start_without_a_real_secret(tmp_path: Path, secret: str) -> None:
     import subprocess
 
-    env = services.environment(SLIPWAY_CONFIG=str(CONFIG), SLIPWAY_WEBHOOK_REPOSITORY="team/shop", SLIPWAY_WEBHOOK_SECRET=secret)
+    env = services.environment(
+        SLIPWAY_CONFIG=str(CONFIG), SLIPWAY_WEBHOOK_REPOSITORY="team/shop", SLIPWAY_WEBHOOK_SECRET=secret
+    )
     done = subprocess.run(
         [sys.executable, "-m", "uvicorn", "--factory", "deployments.webhook:make_app", "--port", "0"],
-        env=env, capture_output=True, text=True, timeout=60, cwd=services.PROJECT, check=False,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=services.PROJECT,
+        check=False,
     )
     assert done.returncode != 0
     assert "at least 16 characters" in done.stderr

@@ -67,7 +67,9 @@ class Product:
             "app": {"name": "tickets", "repository": app.url},
             "components": {
                 "api": {
-                    "path": "api", "image": image, "suites": {"unit": {"run": UNIT, "services": ["postgres"]}},
+                    "path": "api",
+                    "image": image,
+                    "suites": {"unit": {"run": UNIT, "services": ["postgres"]}},
                     "run": {"port": 8080, "migrate": "node migrate.js"},
                 }
             },
@@ -79,7 +81,8 @@ class Product:
             "rings": [{"name": "canary", "customers": ["fjord"]}, {"name": "all", "customers": "*"}],
             "rollout": {
                 "urls": {c: f"http://127.0.0.1:{p}" for c, p in self.ports.items()},
-                "versions": {"api": "/version"}, "timeout": "60s",
+                "versions": {"api": "/version"},
+                "timeout": "60s",
             },
         }
         self.configure()
@@ -153,7 +156,8 @@ class Product:
         with get_client(sync_client=True) as client:
             found = client.read_artifacts(
                 artifact_filter=ArtifactFilter(key={"any_": [key]}),
-                flow_run_filter=FlowRunFilter(id={"any_": [run]}), sort=ArtifactSort.UPDATED_DESC,
+                flow_run_filter=FlowRunFilter(id={"any_": [run]}),
+                sort=ArtifactSort.UPDATED_DESC,
             )
         return str(found[0].data) if found else ""
 
@@ -181,7 +185,13 @@ def roll_out(product: Product) -> Iterator[Callable[[], None]]:
     world, identity = product.folder / "cluster", f"test-{os.getpid()}"
     world.mkdir()
     settings = Settings(
-        id=identity, secret="-", entry="api", registry_port=1, prefect_port=1, receiver_port=1, receiver="-",
+        id=identity,
+        secret="-",
+        entry="api",
+        registry_port=1,
+        prefect_port=1,
+        receiver_port=1,
+        receiver="-",
         customer_ports=product.ports,
     )
     (world / "world.json").write_text(settings.model_dump_json())

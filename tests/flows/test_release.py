@@ -33,12 +33,18 @@ def test_releases_reach_every_customer_and_change_nothing_they_need_not(product:
     assert state.name == "Completed", state.message
     assert versions(product) == everyone(product, product.first)
     report = product.artifact(run, "release")
-    for part in ("**3 of 3 customers are seen running it.**", "| api unit | passed | 2 |", "`0002_open`", "critical path"):
+    for part in (
+        "**3 of 3 customers are seen running it.**",
+        "| api unit | passed | 2 |",
+        "`0002_open`",
+        "critical path",
+    ):
         assert part in report
     assert product.left(run) == 0
     assert [subject for _, subject in product.history()] == [
         f"tickets: release {product.first[:7]} to ring all (2 customers)",
-        f"tickets: release {product.first[:7]} to ring canary (1 customer)", "customers",
+        f"tickets: release {product.first[:7]} to ring canary (1 customer)",
+        "customers",
     ]
 
     before = product.history()
@@ -63,14 +69,21 @@ def test_releases_reach_every_customer_and_change_nothing_they_need_not(product:
 def test_two_mistakes_are_told_together_and_nothing_is_written(product: Any) -> None:
     before = product.history()
     tests = (product.app.work / "api/test/tickets.test.js").read_text()
-    commit = product.app.commit({
-        "api/test/tickets.test.js": tests + BROKEN,
-        "api/migrations/0003_bad.sql": "ALTER TABLE nowhere ADD COLUMN x int;\n",
-    }, "Two mistakes")
+    commit = product.app.commit(
+        {
+            "api/test/tickets.test.js": tests + BROKEN,
+            "api/migrations/0003_bad.sql": "ALTER TABLE nowhere ADD COLUMN x int;\n",
+        },
+        "Two mistakes",
+    )
     run, state = product.release(commit)
     assert state.name == "Failed"
     report = product.artifact(run, "release")
-    for part in ("a ticket is refused", 'relation "nowhere" does not exist', "Nothing was written to the GitOps repository"):
+    for part in (
+        "a ticket is refused",
+        'relation "nowhere" does not exist',
+        "Nothing was written to the GitOps repository",
+    ):
         assert part in report
     assert "a ticket is refused" in product.artifact(run, "tests")
     assert product.history() == before
@@ -128,7 +141,9 @@ def test_a_retry_goes_on_where_it_stopped(product: Any, roll_out: Callable) -> N
     canary = product.history()[0]
 
     roll_out()
-    for _ in range(3):  # five seconds may be short for a first rollout on a busy machine; a person would press Retry too
+    for _ in range(
+        3
+    ):  # five seconds may be short for a first rollout on a busy machine; a person would press Retry too
         product.set_state(run, AwaitingRetry())
         time.sleep(1)
         state = product.wait(run)
@@ -140,7 +155,9 @@ def test_a_retry_goes_on_where_it_stopped(product: Any, roll_out: Callable) -> N
     for step in ("image api", "api unit", "check migrations", "commit ring canary", "commit ring all"):
         assert steps.count((step, "Completed")) == 1, step
     assert [subject.split(" to ")[-1] for _, subject in product.history()] == [
-        "ring all (2 customers)", "ring canary (1 customer)", "customers"
+        "ring all (2 customers)",
+        "ring canary (1 customer)",
+        "customers",
     ]
     assert product.history()[1] == canary
 

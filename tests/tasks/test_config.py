@@ -45,7 +45,11 @@ def test_an_unknown_key_is_named_with_its_line_and_what_is_allowed(tmp_path: Pat
 
 
 def test_every_wrong_key_is_told_in_one_run(tmp_path: Path) -> None:
-    text = GOOD.replace("port: 8000", "port: 80000").replace("soak: 10m", "soak: soon").replace("path: backend\n", "path: ../backend\n")
+    text = (
+        GOOD.replace("port: 8000", "port: 80000")
+        .replace("soak: 10m", "soak: soon")
+        .replace("path: backend\n", "path: ../backend\n")
+    )
     assert_refused(tmp_path, text, "components.backend.run.port", "'soon' is not a duration", "must be a relative path")
 
 

@@ -18,14 +18,22 @@ IMAGE = "python:3.13-slim"
 def ours() -> list[str]:
     label = {"label": f"{containers.RUN_LABEL}={containers.run_id()}"}
     client = containers.engine()
-    return [c.name for c in client.containers.list(all=True, filters=label)] + [n.name for n in client.networks.list(filters=label)]
+    return [c.name for c in client.containers.list(all=True, filters=label)] + [
+        n.name for n in client.networks.list(filters=label)
+    ]
 
 
 def test_a_command_gets_files_and_gives_files_back(tmp_path: Path) -> None:
     with private_network("test") as network:
         ended = run_command(
-            IMAGE, "cat /tmp/in; mkdir /tmp/out; cp /tmp/in /tmp/out/copy; exit 4", network, name="copy", env={},
-            timeout_seconds=30, put={"/tmp/in": b"hello\n"}, take={"/tmp/out": tmp_path / "out", "/tmp/none": tmp_path / "none"},
+            IMAGE,
+            "cat /tmp/in; mkdir /tmp/out; cp /tmp/in /tmp/out/copy; exit 4",
+            network,
+            name="copy",
+            env={},
+            timeout_seconds=30,
+            put={"/tmp/in": b"hello\n"},
+            take={"/tmp/out": tmp_path / "out", "/tmp/none": tmp_path / "none"},
         )
     assert ended.exit_code == 4
     assert ended.tail == ("hello",)
@@ -37,7 +45,9 @@ def test_a_command_gets_files_and_gives_files_back(tmp_path: Path) -> None:
 def test_the_worker_environment_does_not_reach_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLIPWAY_CANARY", "s3cret-value")
     with private_network("test") as network:
-        ended = run_command(IMAGE, "env; ls /var/run/docker.sock", network, name="env", env={"GIVEN": "1"}, timeout_seconds=30)
+        ended = run_command(
+            IMAGE, "env; ls /var/run/docker.sock", network, name="env", env={"GIVEN": "1"}, timeout_seconds=30
+        )
     assert "GIVEN=1" in ended.tail
     assert not any("s3cret-value" in line for line in ended.tail)
     assert ended.exit_code != 0

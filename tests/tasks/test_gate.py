@@ -8,11 +8,18 @@ from tasks.models import Image, SuiteResult, TestCase
 from tasks.suites.verdict import SuiteFailed
 
 IMAGE = Image(
-    component="api", repository="registry.example.no/api", digest="sha256:" + "a" * 64, revision="1" * 40, tree="2" * 40,
-    built=True, seconds=1,
+    component="api",
+    repository="registry.example.no/api",
+    digest="sha256:" + "a" * 64,
+    revision="1" * 40,
+    tree="2" * 40,
+    built=True,
+    seconds=1,
 )
 GREEN = SuiteResult(suite="lint", component="api", passed=1, seconds=1, junit=False)
-RED = SuiteResult(suite="unit", component="api", passed=1, failed=(TestCase(name="t", message="m"),), seconds=1, junit=True)
+RED = SuiteResult(
+    suite="unit", component="api", passed=1, failed=(TestCase(name="t", message="m"),), seconds=1, junit=True
+)
 
 
 def test_all_reasons_come_in_one_refusal() -> None:

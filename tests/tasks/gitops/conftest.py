@@ -16,11 +16,15 @@ def world(repository: Callable) -> SimpleNamespace:
     """Three customers (fjord and bre by kustomize, dal by Helm values) and an app with three commits."""
     app, gitops = repository("app"), repository("gitops")
     commits = [app.commit({"backend/a": str(n), "frontend/a": "1"}, f"change {n}") for n in range(3)]
-    gitops.commit({
-        "customers/fjord/kustomization.yaml": KUSTOMIZATION.format(name="fjord"),
-        "customers/bre/kustomization.yaml": KUSTOMIZATION.format(name="bre"),
-        "customers/dal/values.yaml": VALUES, "README.md": "hands off\n",
-    }, "customers")
+    gitops.commit(
+        {
+            "customers/fjord/kustomization.yaml": KUSTOMIZATION.format(name="fjord"),
+            "customers/bre/kustomization.yaml": KUSTOMIZATION.format(name="bre"),
+            "customers/dal/values.yaml": VALUES,
+            "README.md": "hands off\n",
+        },
+        "customers",
+    )
     config = config_for(app.url, gitops.url)
     from tasks.git import Mirror
 

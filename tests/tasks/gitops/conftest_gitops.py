@@ -28,7 +28,15 @@ def digest(number: int) -> str:
 
 def release_of(commit: str, number: int, head: str | None = "0001") -> Release:
     images = tuple(
-        Image(component=c, repository=f"registry.example.no/shop/{c}", digest=digest(number), revision=commit, tree=commit, built=True, seconds=1)
+        Image(
+            component=c,
+            repository=f"registry.example.no/shop/{c}",
+            digest=digest(number),
+            revision=commit,
+            tree=commit,
+            built=True,
+            seconds=1,
+        )
         for c in ("backend", "frontend")
     )
     return Release(commit=commit, subject=f"change {number}", images=images, head=head)
@@ -36,15 +44,26 @@ def release_of(commit: str, number: int, head: str | None = "0001") -> Release:
 
 def config_for(app: str, gitops: str) -> Config:
     run = {"run": {"port": 80}}
-    return Config.model_validate({
-        "app": {"name": "shop", "repository": app},
-        "components": {c: {"path": c, "image": f"registry.example.no/shop/{c}", **run} for c in ("backend", "frontend")},
-        "gitops": {"repository": gitops, "targets": {
-            "backend": [{"file": "customers/{customer}/kustomization.yaml", "image": "shop/backend"},
-                        {"file": "customers/{customer}/values.yaml", "path": "backend.image.digest"}],
-            "frontend": [{"file": "customers/{customer}/kustomization.yaml", "image": "shop/frontend"},
-                         {"file": "customers/{customer}/values.yaml", "path": "frontend.image"}],
-        }},
-        "rings": [{"name": "canary", "customers": ["fjord"]}, {"name": "all", "customers": "*", "approve": True}],
-        "rollout": {"url": "https://{customer}.example.no", "versions": {"backend": "/api/version"}},
-    })
+    return Config.model_validate(
+        {
+            "app": {"name": "shop", "repository": app},
+            "components": {
+                c: {"path": c, "image": f"registry.example.no/shop/{c}", **run} for c in ("backend", "frontend")
+            },
+            "gitops": {
+                "repository": gitops,
+                "targets": {
+                    "backend": [
+                        {"file": "customers/{customer}/kustomization.yaml", "image": "shop/backend"},
+                        {"file": "customers/{customer}/values.yaml", "path": "backend.image.digest"},
+                    ],
+                    "frontend": [
+                        {"file": "customers/{customer}/kustomization.yaml", "image": "shop/frontend"},
+                        {"file": "customers/{customer}/values.yaml", "path": "frontend.image"},
+                    ],
+                },
+            },
+            "rings": [{"name": "canary", "customers": ["fjord"]}, {"name": "all", "customers": "*", "approve": True}],
+            "rollout": {"url": "https://{customer}.example.no", "versions": {"backend": "/api/version"}},
+        }
+    )

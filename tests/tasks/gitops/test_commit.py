@@ -22,7 +22,9 @@ def edits_at(world: SimpleNamespace, tip: str, release: Release, *customers: str
 
 def promote(world: SimpleNamespace, release: Release, *customers: str, ring: str = "all") -> RingCommit:
     tip = read_fleet(world.config).tip
-    return commit_ring(world.config, release, ring, edits_at(world, tip, release, *customers), tip, {"Slipway-Run": "run-1"})
+    return commit_ring(
+        world.config, release, ring, edits_at(world, tip, release, *customers), tip, {"Slipway-Run": "run-1"}
+    )
 
 
 def remote(world: SimpleNamespace, *arguments: str) -> str:
@@ -31,7 +33,9 @@ def remote(world: SimpleNamespace, *arguments: str) -> str:
 
 
 def file_at_tip(world: SimpleNamespace, path: str) -> str:
-    return subprocess.run(["git", "-C", world.gitops.url, "show", f"main:{path}"], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["git", "-C", world.gitops.url, "show", f"main:{path}"], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def test_a_ring_is_one_commit_with_trailers_and_nothing_else_changed(world: SimpleNamespace) -> None:
@@ -41,20 +45,28 @@ def test_a_ring_is_one_commit_with_trailers_and_nothing_else_changed(world: Simp
     assert remote(world, "rev-list", "--count", f"{before}..main") == "1"
     changed = remote(world, "diff", "--name-only", before, "main").split()
     assert changed == [
-        ".slipway/customers/bre.yaml", ".slipway/customers/dal.yaml", ".slipway/customers/fjord.yaml",
-        "customers/bre/kustomization.yaml", "customers/dal/values.yaml", "customers/fjord/kustomization.yaml",
+        ".slipway/customers/bre.yaml",
+        ".slipway/customers/dal.yaml",
+        ".slipway/customers/fjord.yaml",
+        "customers/bre/kustomization.yaml",
+        "customers/dal/values.yaml",
+        "customers/fjord/kustomization.yaml",
     ]
     trailers = remote(world, "show", "-s", "--format=%(trailers:only)", "main")
     assert f"Slipway-Release: {world.commits[0]}" in trailers
     assert f"Slipway-Image: backend {digest(1)}" in trailers
     assert "Slipway-Run: run-1" in trailers
-    assert subprocess.run(["git", "-C", world.gitops.url, "fsck", "--strict"], capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run(["git", "-C", world.gitops.url, "fsck", "--strict"], capture_output=True, check=False).returncode
+        == 0
+    )
 
 
 def test_values_keep_their_form_and_every_other_byte(world: SimpleNamespace) -> None:
     promote(world, release_of(world.commits[0], 1), "dal")
     expected = VALUES.replace(f"digest: '{'sha256:' + '0' * 64}'", f"digest: '{digest(1)}'").replace(
-        f"registry.example.no/shop/frontend:v1@{'sha256:' + '0' * 64} #", f"registry.example.no/shop/frontend@{digest(1)} #"
+        f"registry.example.no/shop/frontend:v1@{'sha256:' + '0' * 64} #",
+        f"registry.example.no/shop/frontend@{digest(1)} #",
     )
     assert file_at_tip(world, "customers/dal/values.yaml") == expected
 
@@ -152,7 +164,9 @@ def hook(world: SimpleNamespace, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def test_a_push_whose_answer_was_lost_is_found_and_not_repeated(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_push_whose_answer_was_lost_is_found_and_not_repeated(
+    world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = remote(world, "rev-parse", "main")
     hook(world, "post-receive", "kill -9 $PPID")  # the branch has moved; the client never hears of it
     done = promote(world, release_of(world.commits[0], 1), "bre")
@@ -160,7 +174,9 @@ def test_a_push_whose_answer_was_lost_is_found_and_not_repeated(world: SimpleNam
     assert remote(world, "rev-list", f"{before}..main") == done.commit
 
 
-def test_a_remote_that_declines_is_transient_and_nothing_is_written(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_that_declines_is_transient_and_nothing_is_written(
+    world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = remote(world, "rev-parse", "main")
     hook(world, "pre-receive", "echo 'disk full' >&2; exit 1")
     with pytest.raises(ServiceUnavailable) as caught:
@@ -180,7 +196,9 @@ def write(config: dict, home: str, commit: str, number: int, customer: str) -> N
     settings = Config.model_validate(config)
     Mirror.open(settings.app.repository).fetch("main")
     release, tip = release_of(commit, number), read_fleet(settings).tip
-    committing.commit_ring(settings, release, "all", [edit_customer(settings, tip, release, customer)], tip, {"Slipway-Run": f"{number}"})
+    committing.commit_ring(
+        settings, release, "all", [edit_customer(settings, tip, release, customer)], tip, {"Slipway-Run": f"{number}"}
+    )
 
 
 def test_writers_at_the_same_moment_all_land(world: SimpleNamespace, tmp_path: Path) -> None:

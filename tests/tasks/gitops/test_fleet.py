@@ -19,7 +19,9 @@ def problem(world: SimpleNamespace, name: str) -> str:
 def test_customers_come_in_ring_order_before_any_release(world: SimpleNamespace) -> None:
     fleet = read_fleet(world.config)
     assert [(c.name, c.ring, c.release, c.problem) for c in fleet.customers] == [
-        ("fjord", "canary", None, None), ("bre", "all", None, None), ("dal", "all", None, None),
+        ("fjord", "canary", None, None),
+        ("bre", "all", None, None),
+        ("dal", "all", None, None),
     ]
     assert fleet.tip == world.gitops.git("rev-parse", "HEAD")
 
@@ -56,7 +58,15 @@ def test_hostile_names_are_left_alone(world: SimpleNamespace) -> None:
     assert [c.name for c in read_fleet(world.config).customers] == ["fjord", "bre", "dal"]
 
 
-@pytest.mark.parametrize("text", ["customer: [", "release: {commit: nonsense, head: x, components: {}}\ncustomer: bre\n", "[1]", "customer: bre\nextra: 1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "customer: [",
+        "release: {commit: nonsense, head: x, components: {}}\ncustomer: bre\n",
+        "[1]",
+        "customer: bre\nextra: 1\n",
+    ],
+)
 def test_a_broken_state_file_is_that_customers_problem(world: SimpleNamespace, text: str) -> None:
     world.gitops.commit({".slipway/customers/bre.yaml": text})
     assert ".slipway/customers/bre.yaml" in problem(world, "bre")

@@ -42,7 +42,9 @@ def test_a_customer_that_runs_the_images_is_unchanged_even_for_a_newer_commit(wo
 
 
 def test_a_held_customer_stays_and_says_why(world: SimpleNamespace) -> None:
-    world.gitops.commit({".slipway/customers/bre.yaml": "customer: bre\nhold: {reason: audit, owner: kari, until: 2999-01-31}\n"})
+    world.gitops.commit(
+        {".slipway/customers/bre.yaml": "customer: bre\nhold: {reason: audit, owner: kari, until: 2999-01-31}\n"}
+    )
     held = of(planned(world, release_of(world.commits[0], 1)), "bre")
     assert (held.standing, held.because) == ("held", "held by kari until 2999-01-31: audit")
 
@@ -66,8 +68,12 @@ def test_a_digest_that_a_person_put_there_is_kept(world: SimpleNamespace) -> Non
 
 @pytest.mark.parametrize("value", ["v1.2", "latest", "3"])
 def test_a_bare_tag_is_refused(world: SimpleNamespace, value: str) -> None:
-    world.gitops.commit({"customers/dal/values.yaml": f"backend: {{image: {{digest: {value}}}}}\nfrontend: {{image: x/y:1}}\n"})
-    assert "neither a digest nor an image reference" in of(planned(world, release_of(world.commits[0], 1)), "dal").because
+    world.gitops.commit(
+        {"customers/dal/values.yaml": f"backend: {{image: {{digest: {value}}}}}\nfrontend: {{image: x/y:1}}\n"}
+    )
+    assert (
+        "neither a digest nor an image reference" in of(planned(world, release_of(world.commits[0], 1)), "dal").because
+    )
 
 
 def test_the_hash_changes_with_the_plan_and_with_nothing_else(world: SimpleNamespace) -> None:

@@ -18,7 +18,12 @@ STYLES = {
     "an anchor elsewhere": f"x: &x {{k: v}}\ny: *x\na:\n  b: {OLD}\n",
     "unicode before": f"æøå: '🚢'\na:\n  b: {OLD}\n",
 }
-ENDS = {"lf": lambda t: t, "crlf": lambda t: t.replace("\n", "\r\n"), "mark": lambda t: "\ufeff" + t, "no final newline": lambda t: t.rstrip("\n")}
+ENDS = {
+    "lf": lambda t: t,
+    "crlf": lambda t: t.replace("\n", "\r\n"),
+    "mark": lambda t: "\ufeff" + t,
+    "no final newline": lambda t: t.rstrip("\n"),
+}
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -90,18 +95,29 @@ def test_an_entry_with_a_tag_alone_says_what_to_add() -> None:
 
 
 def test_an_alias_bomb_is_read_in_a_moment() -> None:
-    bomb = "x0: &x0 [1]\n" + "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 30)) + f"a:\n  b: {OLD}\n"
+    bomb = (
+        "x0: &x0 [1]\n"
+        + "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 30))
+        + f"a:\n  b: {OLD}\n"
+    )
     document = Document(bomb.encode())
     assert NEW.encode() in document.replaced({document.at(["a", "b"]): NEW})
 
 
 keys = st.text("abcdefg-_ æ", min_size=1, max_size=8).map(lambda k: f"k{k}k")
 values = st.recursive(
-    st.text(max_size=20) | st.integers() | st.booleans() | st.none(), lambda v: st.lists(v, max_size=3) | st.dictionaries(keys, v, max_size=3), max_leaves=12
+    st.text(max_size=20) | st.integers() | st.booleans() | st.none(),
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(keys, v, max_size=3),
+    max_leaves=12,
 )
 
 
-@given(before=st.dictionaries(keys, values, max_size=4), after=st.dictionaries(keys, values, max_size=4), style=st.sampled_from(["", "'", '"']), flow=st.booleans())
+@given(
+    before=st.dictionaries(keys, values, max_size=4),
+    after=st.dictionaries(keys, values, max_size=4),
+    style=st.sampled_from(["", "'", '"']),
+    flow=st.booleans(),
+)
 def test_in_any_document_only_the_target_differs(before: dict, after: dict, style: str, flow: bool) -> None:
     import yaml
 

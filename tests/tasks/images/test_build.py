@@ -32,13 +32,15 @@ def registry_address(tmp_path_factory: pytest.TempPathFactory, docker_engine: ob
 def app(repository: Callable, registry_address: str, tmp_path: Path) -> SimpleNamespace:
     """An app of one component."""
     app, image = repository("app"), f"{registry_address}/{tmp_path.name.lower().strip('_').replace('_', '-')}"
-    config = Config.model_validate({
-        "app": {"name": "shop", "repository": app.url},
-        "components": {"api": {"path": "api", "image": image, "run": {"port": 80}}},
-        "gitops": {"repository": app.url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
-        "rings": [{"name": "all", "customers": "*"}],
-        "rollout": {"versions": {"api": "/version"}},
-    })
+    config = Config.model_validate(
+        {
+            "app": {"name": "shop", "repository": app.url},
+            "components": {"api": {"path": "api", "image": image, "run": {"port": 80}}},
+            "gitops": {"repository": app.url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
+            "rings": [{"name": "all", "customers": "*"}],
+            "rollout": {"versions": {"api": "/version"}},
+        }
+    )
 
     def push(**files: str) -> tuple[Source, ComponentChange]:
         commit = app.commit({f"api/{k.replace('_', '.')}": v for k, v in {"Dockerfile": DOCKERFILE, **files}.items()})
@@ -109,5 +111,7 @@ def test_a_link_of_the_commit_is_never_followed_on_this_machine(app: SimpleNames
     secret.write_text("of the worker")
     (app.work / "api").mkdir()
     (app.work / "api" / "leak").symlink_to(secret)
-    source, change = app.push(Dockerfile="FROM python:3.13-slim\nCOPY . /src\nRUN test -L /src/leak && ! cat /src/leak\n")
+    source, change = app.push(
+        Dockerfile="FROM python:3.13-slim\nCOPY . /src\nRUN test -L /src/leak && ! cat /src/leak\n"
+    )
     assert build_image(app.config, source, change).built

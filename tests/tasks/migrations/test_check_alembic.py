@@ -12,14 +12,18 @@ from tasks.migrations.check import MigrationsRefused, check_migrations
 from tasks.models import Customer, Deployed, Fleet, MigrationReport
 
 SHOP = Path(__file__).parents[3] / "deployments/demo/shop/backend"
-CONFIG = Config.model_validate({
-    "app": {"name": "shop", "repository": "/x"},
-    "components": {"backend": {"path": "backend", "image": "registry.example.no/shop/backend", "run": {"port": 80}}},
-    "migrations": {"component": "backend", "tool": "alembic"},
-    "gitops": {"repository": "/x", "targets": {"backend": [{"file": "{customer}.yaml", "path": "image"}]}},
-    "rings": [{"name": "all", "customers": "*"}],
-    "rollout": {"versions": {"backend": "/api/version"}},
-})
+CONFIG = Config.model_validate(
+    {
+        "app": {"name": "shop", "repository": "/x"},
+        "components": {
+            "backend": {"path": "backend", "image": "registry.example.no/shop/backend", "run": {"port": 80}}
+        },
+        "migrations": {"component": "backend", "tool": "alembic"},
+        "gitops": {"repository": "/x", "targets": {"backend": [{"file": "{customer}.yaml", "path": "image"}]}},
+        "rings": [{"name": "all", "customers": "*"}],
+        "rollout": {"versions": {"backend": "/api/version"}},
+    }
+)
 COMMIT = "1" * 40
 
 
@@ -48,7 +52,11 @@ def with_revisions(shop: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 
 def built(folder: Path, name: str, *options: str) -> str:
-    subprocess.run([builder.program(), "build", "--quiet", "--tag", name, *options, str(folder)], env=builder.environment(), check=True)
+    subprocess.run(
+        [builder.program(), "build", "--quiet", "--tag", name, *options, str(folder)],
+        env=builder.environment(),
+        check=True,
+    )
     return name
 
 
@@ -61,7 +69,10 @@ def revision(name: str, down: str, body: str, accept: str = "{}") -> str:
 
 def fleet(*heads: str | None) -> Fleet:
     deployed = {"backend": Deployed(digest="sha256:" + "a" * 64, revision=COMMIT, tree=COMMIT)}
-    customers = [Customer(name=f"c{n}", ring="all", release=COMMIT if h else None, components=deployed if h else {}, head=h) for n, h in enumerate(heads)]
+    customers = [
+        Customer(name=f"c{n}", ring="all", release=COMMIT if h else None, components=deployed if h else {}, head=h)
+        for n, h in enumerate(heads)
+    ]
     return Fleet(tip=COMMIT, customers=tuple(customers))
 
 
@@ -84,7 +95,9 @@ def test_the_shop_may_be_released_to_new_and_old_customers(shop: str) -> None:
 
 def test_a_dropped_column_is_refused_with_the_names_and_the_next_step(with_revisions: Callable) -> None:
     image = with_revisions(r3=revision("0003", "0002", 'op.drop_column("orders", "item")'))
-    report = assert_refused(image, fleet("0002"), "drop_column: orders.item", "revision 0003", "no longer uses orders.item")
+    report = assert_refused(
+        image, fleet("0002"), "drop_column: orders.item", "revision 0003", "no longer uses orders.item"
+    )
     assert [f.blocking for f in report.findings] == [True]
 
 
@@ -92,7 +105,9 @@ def test_an_accepted_drop_passes_and_keeps_its_reason(with_revisions: Callable) 
     accept = '{"drop_column": "unused since 1f3a9c2"}'
     image = with_revisions(r3=revision("0003", "0002", 'op.drop_column("orders", "item")', accept))
     report = check_migrations(CONFIG, COMMIT, fleet("0002"), image)
-    assert [(f.rule, f.blocking, f.accepted_because) for f in report.findings] == [("drop_column", False, "unused since 1f3a9c2")]
+    assert [(f.rule, f.blocking, f.accepted_because) for f in report.findings] == [
+        ("drop_column", False, "unused since 1f3a9c2")
+    ]
 
 
 def test_what_was_made_in_the_same_release_may_be_dropped_in_it(with_revisions: Callable) -> None:
@@ -113,7 +128,8 @@ def test_merged_branches_are_followed(with_revisions: Callable) -> None:
     merge = revision("0004", "0003", "pass").replace('"0003"', '("0003", "0003b")')
     image = with_revisions(
         r3=revision("0003", "0002", 'op.add_column("orders", sa.Column("a", sa.Text))'),
-        r3b=revision("0003b", "0002", 'op.add_column("orders", sa.Column("b", sa.Text))'), r4=merge,
+        r3b=revision("0003b", "0002", 'op.add_column("orders", sa.Column("b", sa.Text))'),
+        r4=merge,
     )
     report = check_migrations(CONFIG, COMMIT, fleet("0002", "0003"), image)
     assert report.pending["0003"] == ("0003b", "0004")

@@ -13,14 +13,16 @@ FIRST = "CREATE TABLE tickets (id serial PRIMARY KEY, title text NOT NULL);\nCRE
 
 
 def config_for(url: str) -> Config:
-    return Config.model_validate({
-        "app": {"name": "tickets", "repository": url},
-        "components": {"api": {"path": "api", "image": "registry.example.no/tickets/api", "run": {"port": 80}}},
-        "migrations": {"component": "api", "tool": "sql"},
-        "gitops": {"repository": url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
-        "rings": [{"name": "all", "customers": "*"}],
-        "rollout": {"versions": {"api": "/version"}},
-    })
+    return Config.model_validate(
+        {
+            "app": {"name": "tickets", "repository": url},
+            "components": {"api": {"path": "api", "image": "registry.example.no/tickets/api", "run": {"port": 80}}},
+            "migrations": {"component": "api", "tool": "sql"},
+            "gitops": {"repository": url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
+            "rings": [{"name": "all", "customers": "*"}],
+            "rollout": {"versions": {"api": "/version"}},
+        }
+    )
 
 
 def checked(repository: Callable, head: str | None, **files: str) -> object:
@@ -29,11 +31,15 @@ def checked(repository: Callable, head: str | None, **files: str) -> object:
     app = repository("app")
     commit = app.commit({f"api/migrations/{name}.sql": text for name, text in files.items()})
     Mirror.open(app.url).fetch("main")
-    return check_migrations(config_for(app.url), commit, Fleet(tip="0" * 40, customers=(Customer(name="bre", ring="all", head=head),)), None)
+    return check_migrations(
+        config_for(app.url), commit, Fleet(tip="0" * 40, customers=(Customer(name="bre", ring="all", head=head),)), None
+    )
 
 
 def test_files_after_the_customers_head_are_pending(repository: Callable) -> None:
-    report = checked(repository, "0001", **{"0001": FIRST, "0002": "ALTER TABLE tickets ADD COLUMN open bool NOT NULL DEFAULT true"})
+    report = checked(
+        repository, "0001", **{"0001": FIRST, "0002": "ALTER TABLE tickets ADD COLUMN open bool NOT NULL DEFAULT true"}
+    )
     assert (report.head, report.pending) == ("0002", {"0001": ("0002",)})
 
 
@@ -43,7 +49,11 @@ def test_a_drop_is_refused_and_named_acceptance_lets_it_pass(repository: Callabl
 
 
 def test_an_accepted_drop_passes(repository: Callable) -> None:
-    report = checked(repository, "0001", **{"0001": FIRST, "0002": "-- slipway-accept: drop_table: unused since May\nDROP TABLE old;"})
+    report = checked(
+        repository,
+        "0001",
+        **{"0001": FIRST, "0002": "-- slipway-accept: drop_table: unused since May\nDROP TABLE old;"},
+    )
     assert report.findings[0].accepted_because == "unused since May"
 
 

@@ -54,7 +54,10 @@ def test_the_good_example_is_not_found(server: Database, rule: Rule) -> None:
         ("CREATE SCHEMA other; ALTER TABLE orders SET SCHEMA other", "rename_table"),
         ("ALTER TABLE orders ADD COLUMN n int GENERATED ALWAYS AS IDENTITY", None),
         ("ALTER TABLE orders ADD COLUMN n serial NOT NULL", None),
-        ("ALTER TABLE orders ADD COLUMN n int NOT NULL DEFAULT 1; ALTER TABLE orders ALTER n DROP DEFAULT", "add_required_column"),
+        (
+            "ALTER TABLE orders ADD COLUMN n int NOT NULL DEFAULT 1; ALTER TABLE orders ALTER n DROP DEFAULT",
+            "add_required_column",
+        ),
         ("CREATE TABLE x (id int NOT NULL); DROP TABLE x", None),
     ],
 )

@@ -45,18 +45,33 @@ def environment() -> Iterator[Environment]:
 
 
 def config_for(url: str, timeout: float = 0) -> Config:
-    return Config.model_validate({
-        "app": {"name": "shop", "repository": "/x"},
-        "components": {"api": {"path": "api", "image": "registry.example.no/shop/api", "run": {"port": 80}}},
-        "gitops": {"repository": "/x", "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
-        "rings": [{"name": "all", "customers": "*"}],
-        "rollout": {"urls": {"bre": url}, "versions": {"api": "/version"}, "timeout": timeout},
-    })
+    return Config.model_validate(
+        {
+            "app": {"name": "shop", "repository": "/x"},
+            "components": {"api": {"path": "api", "image": "registry.example.no/shop/api", "run": {"port": 80}}},
+            "gitops": {"repository": "/x", "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
+            "rings": [{"name": "all", "customers": "*"}],
+            "rollout": {"urls": {"bre": url}, "versions": {"api": "/version"}, "timeout": timeout},
+        }
+    )
 
 
-RELEASE = Release(commit=NEW, subject="s", head=None, images=(
-    Image(component="api", repository="registry.example.no/shop/api", digest="sha256:" + "a" * 64, revision=NEW, tree=NEW, built=True, seconds=0),
-))
+RELEASE = Release(
+    commit=NEW,
+    subject="s",
+    head=None,
+    images=(
+        Image(
+            component="api",
+            repository="registry.example.no/shop/api",
+            digest="sha256:" + "a" * 64,
+            revision=NEW,
+            tree=NEW,
+            built=True,
+            seconds=0,
+        ),
+    ),
+)
 
 
 def test_the_old_version_is_not_good_enough(environment: Environment) -> None:
@@ -75,7 +90,9 @@ def test_it_waits_until_the_new_version_answers(environment: Environment) -> Non
     assert verify_customer(config_for(environment.url, 20), RELEASE, "bre") == {"api": NEW}
 
 
-@pytest.mark.parametrize(("status", "body"), [(500, "{}"), (200, "[]"), (200, "<html>"), (200, "{}"), (200, '{"commit": 5}')])
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, "{}"), (200, "[]"), (200, "<html>"), (200, "{}"), (200, '{"commit": 5}')]
+)
 def test_answers_that_say_nothing_are_not_passed(environment: Environment, status: int, body: str) -> None:
     environment.status, environment.body = status, body
     with pytest.raises(ServiceUnavailable):

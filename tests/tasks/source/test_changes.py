@@ -16,14 +16,16 @@ DIGEST = "sha256:" + "a" * 64
 def config_for(url: str) -> Config:
     component = {"image": "registry.example.no/shop/x", "run": {"port": 80}}
     target = [{"file": "{customer}.yaml", "path": "image"}]
-    return Config.model_validate({
-        "app": {"name": "shop", "repository": url},
-        "components": {"api": {"path": "api", **component}, "web": {"path": "web", **component}},
-        "e2e": {"path": "e2e", "smoke": "true"},
-        "gitops": {"repository": url, "targets": {"api": target, "web": target}},
-        "rings": [{"name": "all", "customers": "*"}],
-        "rollout": {"versions": {"api": "/version"}},
-    })
+    return Config.model_validate(
+        {
+            "app": {"name": "shop", "repository": url},
+            "components": {"api": {"path": "api", **component}, "web": {"path": "web", **component}},
+            "e2e": {"path": "e2e", "smoke": "true"},
+            "gitops": {"repository": url, "targets": {"api": target, "web": target}},
+            "rings": [{"name": "all", "customers": "*"}],
+            "rollout": {"versions": {"api": "/version"}},
+        }
+    )
 
 
 def customer(name: str, config: Config, commit: str) -> Customer:

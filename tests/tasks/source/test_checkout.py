@@ -11,13 +11,15 @@ from tasks.source.checkout import check_out
 
 
 def config_for(url: str) -> Config:
-    return Config.model_validate({
-        "app": {"name": "shop", "repository": url},
-        "components": {"api": {"path": "api", "image": "registry.example.no/shop/api", "run": {"port": 80}}},
-        "gitops": {"repository": url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
-        "rings": [{"name": "all", "customers": "*"}],
-        "rollout": {"versions": {"api": "/version"}},
-    })
+    return Config.model_validate(
+        {
+            "app": {"name": "shop", "repository": url},
+            "components": {"api": {"path": "api", "image": "registry.example.no/shop/api", "run": {"port": 80}}},
+            "gitops": {"repository": url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
+            "rings": [{"name": "all", "customers": "*"}],
+            "rollout": {"versions": {"api": "/version"}},
+        }
+    )
 
 
 def assert_refused(config: Config, commit: str, *told: str) -> None:
@@ -32,7 +34,9 @@ def test_a_commit_on_main_comes_with_its_trees(repository: Callable) -> None:
     first = app.commit({"api/main.py": "1"}, "first | line")
     second = app.commit({"README.md": "x"}, "docs")
     config = config_for(app.url)
-    assert check_out(config, ReleaseRequest(commit=first)).trees == check_out(config, ReleaseRequest(commit=second)).trees
+    assert (
+        check_out(config, ReleaseRequest(commit=first)).trees == check_out(config, ReleaseRequest(commit=second)).trees
+    )
     assert check_out(config, ReleaseRequest(commit=first)).subject == "first | line"
 
 
@@ -81,4 +85,6 @@ def test_a_remote_that_is_not_there_is_transient_and_named(tmp_path: object) -> 
 
 def test_a_branch_named_like_an_option_cannot_reach_git() -> None:
     with pytest.raises(ValueError, match="branch"):
-        Config.model_validate({**config_for("/x").model_dump(), "app": {"name": "shop", "repository": "/x", "branch": "--upload-pack"}})
+        Config.model_validate(
+            {**config_for("/x").model_dump(), "app": {"name": "shop", "repository": "/x", "branch": "--upload-pack"}}
+        )

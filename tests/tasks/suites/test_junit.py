@@ -32,7 +32,9 @@ def test_nested_suites_are_counted(tmp_path: Path) -> None:
     assert junit.read(written(tmp_path, NODE))[1][0].name == "test::breaks"
 
 
-@pytest.mark.parametrize("text", ["", "not xml", "<a>", '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&c;</x>'])
+@pytest.mark.parametrize(
+    "text", ["", "not xml", "<a>", '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&c;</x>']
+)
 def test_a_broken_file_is_unreadable_and_fails_the_suite(tmp_path: Path, text: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(junit.Unreadable):
@@ -50,4 +52,11 @@ def test_a_red_exit_code_beside_a_green_file_is_a_failure(tmp_path: Path) -> Non
 def test_a_suite_without_a_file_is_judged_by_its_exit_code(tmp_path: Path) -> None:
     assert judge("api", "lint", Ended(exit_code=0, tail=()), tmp_path / "none", 1, tmp_path / "log").failed == ()
     with pytest.raises(SuiteFailed, match="(?s)time limit.*last words"):
-        judge("api", "lint", Ended(exit_code=137, tail=("last words",), timed_out=True), tmp_path / "none", 1, tmp_path / "log")
+        judge(
+            "api",
+            "lint",
+            Ended(exit_code=137, tail=("last words",), timed_out=True),
+            tmp_path / "none",
+            1,
+            tmp_path / "log",
+        )
