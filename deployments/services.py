@@ -231,8 +231,10 @@ def receiver(env: Mapping[str, str], folder: Path, port: int) -> Iterator[Server
 
 
 def environment(**more: str) -> dict[str, str]:
-    """A small environment for a server of ours."""
-    return {**{k: os.environ[k] for k in PASSED_ON if k in os.environ}, "PYTHONUNBUFFERED": "1", **more}
+    """A small environment for a server of ours; dockerd looks for iptables where only root's PATH may lead."""
+    given = {k: os.environ[k] for k in PASSED_ON if k in os.environ}
+    path = f"{given.get('PATH', '/usr/local/bin:/usr/bin:/bin')}:/usr/sbin:/sbin"
+    return {**given, "PATH": path, "PYTHONUNBUFFERED": "1", **more}
 
 
 def answers(url: str) -> bool:

@@ -1,5 +1,6 @@
-"""`python -m deployments.with_docker COMMAND...`: runs a command with a Docker Engine, one of its own where none answers."""
+"""`python -m deployments.with_docker COMMAND...`: runs a command beside a Docker Engine, its own where none answers."""
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from tasks.errors import SlipwayError
 
 def main() -> int:
     """The command's exit code; 3 when there is no engine and none can be started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that our engine is stopped
     with tempfile.TemporaryDirectory(prefix="slipway-docker-") as folder:
         try:
             with docker_engine(Path(folder)):

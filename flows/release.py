@@ -17,6 +17,7 @@ from tasks.models import Changes, Evidence, Fleet, Outcome, Plan, ReleaseReport,
 )
 def release(request: ReleaseRequest) -> ReleaseReport:
     """Take one pushed commit to every customer, ring by ring."""
+    steps.sweep()
     config = steps.load_config()
     source = steps.check_out(config, request)
     fleet = steps.read_fleet(config)

@@ -280,6 +280,14 @@ def _copy_out(container: "Container", path: str, destination: Path) -> None:
                     target.write_bytes(source.read())
 
 
+def labelled_runs() -> set[str]:
+    """Every run that has a container or network on this Engine."""
+    client, label = engine(), {"label": RUN_LABEL}
+    labels = [c.labels for c in client.containers.list(all=True, filters=label)]
+    labels += [n.attrs["Labels"] for n in client.networks.list(filters=label)]
+    return {found[RUN_LABEL] for found in labels}
+
+
 def remove_leftovers(run: str) -> int:
     """Removes every container and network that carries this run's label; returns how many there were."""
     client, label = engine(), {"label": f"{RUN_LABEL}={run}"}

@@ -7,6 +7,7 @@ goes on where it stopped. What watches the world is never taken from storage.
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
+from uuid import UUID
 
 from prefect import get_client, suspend_flow_run, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -246,6 +247,26 @@ def report(plan: Plan, evidence: Evidence, outcomes: tuple[Outcome, ...], commit
     text = reports.release_text(plan, evidence, outcomes, commits, _spans())
     create_markdown_artifact(text, key="release", description=f"release {plan.release.commit[:7]}")
     return endings.finish(plan.release, outcomes)
+
+
+def sweep() -> None:
+    """Removes what runs left whose worker died with them: those that this server knows, and knows to have ended."""
+    ids = [run for run in containers.labelled_runs() if _is_id(run)]
+    if not ids:
+        return
+    with get_client(sync_client=True) as client:
+        known = client.read_flow_runs(flow_run_filter=FlowRunFilter(id={"any_": ids}))
+    for run in known:
+        if run.state and run.state.is_final():
+            containers.remove_leftovers(str(run.id))
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def clean_up(flow: Any, flow_run: Any, state: Any) -> None:

@@ -51,7 +51,7 @@ BEGIN
 END $$;
 CREATE EVENT TRIGGER slipway_version_table ON ddl_command_end WHEN TAG IN ('CREATE TABLE')
   EXECUTE FUNCTION {SCHEMA}.watch_version_table();
-"""
+"""  # noqa: S608 - constants
 READ = f"SELECT revision, tables FROM {SCHEMA}.snapshots ORDER BY number"  # noqa: S608 - a constant
 RECORD = f"SELECT {SCHEMA}.record(%s)"  # noqa: S608 - a constant
 

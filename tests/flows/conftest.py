@@ -73,6 +73,12 @@ class Product:
                     "run": {"port": 8080, "migrate": "node migrate.js"},
                 }
             },
+            "e2e": {
+                "path": "e2e",
+                "smoke": "python smoke.py",
+                "full": "python smoke.py --full",
+                "env": {"BASE_URL": "http://api:8080"},
+            },
             "migrations": {"component": "api", "tool": "sql"},
             "gitops": {
                 "repository": gitops.url,
@@ -94,12 +100,15 @@ class Product:
 
     def start(self, commit: str) -> Any:
         """A run of the release deployment."""
+        return self.run("release/release", request={"commit": commit})
+
+    def run(self, deployment: str, **parameters: Any) -> Any:
+        """A run of any deployment."""
         from prefect import get_client
 
         with get_client(sync_client=True) as client:
-            deployment = client.read_deployment_by_name("release/release")
-            parameters = {"request": {"commit": commit}}
-            return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
+            found = client.read_deployment_by_name(deployment)
+            return client.create_flow_run_from_deployment(found.id, parameters=parameters).id
 
     def wait(self, run: Any, name: str = "") -> Any:
         """The run's state once it has this name, or has ended."""

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from prefect.states import AwaitingRetry, Cancelling
+
+from tasks import containers
 
 pytestmark = pytest.mark.slow
 BROKEN = 'test("a ticket is refused", () => assert.equal(1, 2));\n'
@@ -59,6 +62,10 @@ def test_releases_reach_every_customer_and_change_nothing_they_need_not(product:
     changed = product.app.commit({"api/tickets.js": code + "// more\n"}, "More")
     assert product.release(changed)[1].name == "Completed"
     assert versions(product) == everyone(product, changed)
+
+    night = product.run("nightly/nightly")
+    assert product.wait(night).name == "Completed"
+    assert "e2e full" in product.artifact(night, "tests")
 
     _, state = product.release(product.first)
     assert state.name == "Failed"
@@ -171,6 +178,36 @@ def test_cancel_ends_the_suite_and_leaves_nothing(product: Any) -> None:
     product.set_state(run, Cancelling())
     assert product.wait(run).name == "Cancelled"
     assert until(lambda: product.left(run) == 0)
+
+
+def test_a_killed_run_is_crashed_by_itself_and_cleaned_up_after(product: Any) -> None:
+    product.settings["components"]["api"]["suites"] = {
+        "unit": {"run": "echo begun; sleep 300", "services": ["postgres"]}
+    }
+    product.configure()
+    run = product.start(product.first)
+    assert until(lambda: product.left(run) >= 3)
+    flow = [
+        p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get("PREFECT__FLOW_RUN_ID") == str(run)
+    ]
+    assert flow
+    for process in flow:
+        process.kill()
+    assert product.wait(run).name == "Crashed"
+    assert until(lambda: product.left(run) == 0)
+
+
+def test_what_a_dead_machine_left_is_removed_by_the_next_release(product: Any) -> None:
+    first, _ = product.release("0123456789" * 4)  # a run that has ended
+    client = containers.engine()
+    left = client.containers.create("python:3.13-slim", labels={containers.RUN_LABEL: str(first)})
+    other = client.containers.create("python:3.13-slim", labels={containers.RUN_LABEL: "another-server's-run"})
+    try:
+        product.release("0123456789" * 4)
+        assert client.containers.list(all=True, filters={"id": left.id}) == []
+        assert client.containers.list(all=True, filters={"id": other.id})
+    finally:
+        other.remove(force=True)
 
 
 def test_a_commit_that_is_unknown_or_elsewhere_is_refused_in_words(product: Any) -> None:

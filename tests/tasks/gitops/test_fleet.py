@@ -1,7 +1,6 @@
 """The fleet is read from the tip alone; one customer's trouble is its own."""
 
 import datetime
-import os
 from types import SimpleNamespace
 
 import pytest
@@ -47,7 +46,7 @@ def test_a_missing_image_key_is_one_customers_problem(world: SimpleNamespace) ->
 def test_a_file_behind_a_link_is_not_followed(world: SimpleNamespace) -> None:
     link = world.gitops.work / "customers/bre/kustomization.yaml"
     link.unlink()
-    os.symlink("../fjord/kustomization.yaml", link)
+    link.symlink_to("../fjord/kustomization.yaml")
     world.gitops.commit({}, "link")
     assert "is a link" in problem(world, "bre")
 

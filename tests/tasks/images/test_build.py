@@ -1,5 +1,8 @@
 """Images are built once per content, pushed, and named by what the registry answered."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +13,7 @@ from deployments import services
 from tasks.command import CommandFailed
 from tasks.config import Config
 from tasks.containers import engine
-from tasks.errors import ServiceUnavailable
+from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.images import registry
 from tasks.images.build import build_image, build_target
 from tasks.models import ComponentChange, Deployed, ReleaseRequest, Source
@@ -115,3 +118,27 @@ def test_a_link_of_the_commit_is_never_followed_on_this_machine(app: SimpleNames
         Dockerfile="FROM python:3.13-slim\nCOPY . /src\nRUN test -L /src/leak && ! cat /src/leak\n"
     )
     assert build_image(app.config, source, change).built
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with almost no room."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    place = tmp_path / "full"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_told_before_a_build_begins(
+    app: SimpleNamespace, full_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, change = app.push(main_py="print(6)\n")
+    shutil.copytree(os.environ["SLIPWAY_HOME"], full_disk / "home")
+    monkeypatch.setenv("SLIPWAY_HOME", str(full_disk / "home"))
+    with pytest.raises(ReleaseRefused, match="the disk is nearly full") as caught:
+        build_image(app.config, source, change)
+    assert str(full_disk) in str(caught.value)
+    assert registry.find(f"{app.image}:tree-{change.tree}") is None
