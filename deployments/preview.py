@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from tasks.config import Config
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.plan import make_plan
-from tasks.images import registry
-from tasks.models import Changes, Image, Plan, Release, ReleaseRequest, Value
+from tasks.images.find import find_image
+from tasks.models import Plan, Release, ReleaseRequest, Value
 from tasks.source.changes import find_changes
 from tasks.source.checkout import check_out
 
@@ -26,7 +26,7 @@ def preview(config: Config, commit: str) -> Preview:
     source = check_out(config, ReleaseRequest(commit=commit))
     fleet = read_fleet(config)
     changes = find_changes(config, source, fleet)
-    images = {c.name: _image(config, changes, c.name) for c in changes.components}
+    images = {c.name: find_image(config, c) for c in changes.components}
     missing = tuple(name for name, image in images.items() if image is None)
     plan = None
     if not missing:
@@ -59,23 +59,3 @@ def style(line: str) -> str | None:
     """Colour of a line in a terminal: diffs as diffs."""
     text = line.strip()
     return "green" if text.startswith("+") else "red" if text.startswith("-") else None
-
-
-def _image(config: Config, changes: Changes, name: str) -> Image | None:
-    change, component = changes.component(name), config.components[name]
-    if change.released:
-        digest, revision = change.released.digest, change.released.revision
-    else:
-        digest = registry.find(f"{component.image}:tree-{change.tree}") or ""
-        revision = registry.revision(f"{component.image}@{digest}") if digest else None
-    if not digest or not revision:
-        return None
-    return Image(
-        component=name,
-        repository=component.image,
-        digest=digest,
-        revision=revision,
-        tree=change.tree,
-        built=False,
-        seconds=0,
-    )

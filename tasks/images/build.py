@@ -16,6 +16,7 @@ from tasks.containers import engine
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.git import Mirror, home
 from tasks.images import builder, registry
+from tasks.images.find import find_image, tag_of
 from tasks.models import ComponentChange, Image, Source
 
 log = logging.getLogger(__name__)
@@ -31,23 +32,18 @@ def build_image(config: Config, source: Source, change: ComponentChange) -> Imag
     Running it twice gives the same digest. Raises `CommandFailed` with the end of the build's log.
     """
     start = time.monotonic()
-    component, tag = config.components[change.name], f"tree-{change.tree}"
-    built = False
-    if change.released:
-        digest, revision = change.released.digest, change.released.revision
-    else:
-        digest = registry.find(f"{component.image}:{tag}") or ""
-        revision = registry.revision(f"{component.image}@{digest}") if digest else None
-        if not digest or not revision:
-            digest, revision, built = _build_and_push(config, source, change), source.commit, True
-    log.info("%s: %s %s", change.name, "built" if built else "reused", digest)
+    if found := find_image(config, change):
+        log.info("%s: reused %s", change.name, found.digest)
+        return found.model_copy(update={"seconds": time.monotonic() - start})
+    digest = _build_and_push(config, source, change)
+    log.info("%s: built %s", change.name, digest)
     return Image(
         component=change.name,
-        repository=component.image,
+        repository=config.components[change.name].image,
         digest=digest,
-        revision=revision or source.commit,
+        revision=source.commit,
         tree=change.tree,
-        built=built,
+        built=True,
         seconds=time.monotonic() - start,
     )
 
@@ -71,7 +67,7 @@ def build_target(config: Config, source: Source, path: str, dockerfile: str, tar
 
 
 def _build_and_push(config: Config, source: Source, change: ComponentChange) -> str:
-    component, tag = config.components[change.name], f"tree-{change.tree}"
+    component, tag = config.components[change.name], tag_of(change)
     _build(
         config,
         change.tree,
