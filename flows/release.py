@@ -44,13 +44,8 @@ def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evi
 
 def promote(config: Config, plan: Plan) -> tuple[dict[str, str], tuple[Outcome, ...]]:
     """Ring by ring, each from the commit of the one before; a ring that fails stops those behind it."""
-    tip, commits, outcomes = plan.tip, {}, ()
+    moved, commits = steps.Moved(plan.tip), {}
     for ring in plan.rings:
-        if not steps.may_begin(outcomes):
-            outcomes += steps.not_reached(ring, outcomes)
-            continue
-        steps.approve(plan, ring)
-        tip, ended = steps.promote_ring(config, plan, ring, tip)
-        commits[ring.name] = tip
-        outcomes += ended
-    return commits, outcomes
+        before, moved = moved.commit, steps.promote_ring(config, plan, ring, moved)
+        commits |= {ring.name: moved.commit} if moved.commit != before else {}
+    return commits, moved.outcomes

@@ -86,7 +86,8 @@ def release_text(
     sections = [
         f"# {_title(release.commit, release.subject)}\n\n**{done} of {len(outcomes)} customers are seen running it.**",
         "## Customers\n\n" + _table(customers_table(outcomes)),
-        "## GitOps commits\n\n" + "\n".join(f"- {ring}: `{commit}`" for ring, commit in commits.items()),
+        "## GitOps commits\n\n"
+        + ("\n".join(f"- {ring}: `{c}`" for ring, c in commits.items()) or "Nothing had to be written."),
         images_section(release),
         tests_section(evidence),
         migrations_section(evidence),

@@ -6,7 +6,7 @@ goes on where it stopped. What watches the world is never taken from storage.
 
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from prefect import get_client, suspend_flow_run, task
@@ -222,23 +222,35 @@ def _earlier_approval(ring: str) -> Approval | None:
     return None
 
 
-def promote_ring(config: Config, plan: Plan, ring: RingPlan, tip: str) -> tuple[str, tuple[Outcome, ...]]:
+class Moved(NamedTuple):
+    """How far the fleet has come: the GitOps commit, every outcome so far, and what the next ring comes after."""
+
+    commit: str
+    outcomes: tuple[Outcome, ...] = ()
+    watched: tuple[PrefectFuture, ...] = ()
+
+
+def promote_ring(config: Config, plan: Plan, ring: RingPlan, moved: Moved) -> Moved:
     """Moves one ring: an edit per customer at once, one commit, one push, then every customer watched at once.
 
-    Returns the GitOps commit that carries the ring and an outcome per customer; a customer's failure is its outcome.
+    A customer's failure is its outcome, never an error here; a ring behind one that failed is not begun.
     """
-    edits = [edit_customer.submit(config, tip, plan.release, p.customer) for p in ring.promotions]
-    commit = commit_ring(config, plan.release, ring.name, edits, tip, {"Slipway-Run": str(this_run.id)})
-    watching = {c: verify_customer.submit(config, plan.release, c) for c in endings.watched(commit)}
+    if not endings.may_begin(moved.outcomes):
+        return moved._replace(outcomes=moved.outcomes + endings.not_reached(ring, moved.outcomes))
+    approve(plan, ring)
+    edits = [
+        edit_customer.submit(config, moved.commit, plan.release, p.customer, wait_for=moved.watched)
+        for p in ring.promotions
+    ]
+    commit = commit_ring(config, plan.release, ring.name, edits, moved.commit, {"Slipway-Run": str(this_run.id)})
+    watching = {c: verify_customer.submit(config, plan.release, c, wait_for=[commit]) for c in endings.watched(commit)}
     seen = {customer: future.result(raise_on_failure=False) for customer, future in watching.items()}
     if commit.created and ring.soak_seconds:
         soak(ring.name, ring.soak_seconds)
-    return commit.commit, endings.settle(commit, seen)
+    return Moved(commit.commit, moved.outcomes + endings.settle(commit, seen), tuple(watching.values()))
 
 
 make_release = gates.make_release
-may_begin = endings.may_begin
-not_reached = endings.not_reached
 
 
 def report(plan: Plan, evidence: Evidence, outcomes: tuple[Outcome, ...], commits: dict[str, str]) -> ReleaseReport:
