@@ -148,11 +148,13 @@ class Finding(Value):
     """One thing a migration does that a person must know."""
 
     rule: str
+    family: Literal["compatibility", "locks", "graph"]
     blocking: bool
     revision: str
     object: str
     effect: str
     next_step: str
+    evidence: str = Field(default="", description="what PostgreSQL, Alembic or the file said")
     accepted_because: str = ""
 
 

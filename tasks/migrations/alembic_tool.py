@@ -9,9 +9,10 @@ import psycopg
 from tasks.config import Config, Migrations
 from tasks.containers import Ended, postgres, private_network, run_command
 from tasks.errors import ReleaseRefused
-from tasks.migrations import catalogue
-from tasks.migrations.history import History, Revision
-from tasks.models import Reason
+from tasks.migrations import trace
+from tasks.migrations.history import History, Revision, recorded
+from tasks.migrations.problem import problem
+from tasks.models import Finding, Reason
 
 PROBE = (Path(__file__).parent / "probe.py").read_bytes()
 PLACE, RESULT = "/tmp/slipway-probe.py", "/tmp/slipway-probe.json"  # noqa: S108 - in the app's container
@@ -29,7 +30,7 @@ def run(config: Config, settings: Migrations, image: str) -> History:
         postgres(network, config.postgres) as database,
     ):
         with psycopg.connect(database.host_url, autocommit=True) as connection:
-            connection.execute(catalogue.INSTALL)
+            connection.execute(trace.INSTALL)
         result = Path(folder, "result.json")
         ended = run_command(
             image,
@@ -44,45 +45,42 @@ def run(config: Config, settings: Migrations, image: str) -> History:
         if not result.exists():
             raise _did_not_run(settings, ended)
         with psycopg.connect(database.host_url) as connection:
-            rows = connection.execute(catalogue.READ).fetchall()
-        return _history(json.loads(result.read_text()), rows)
+            rows = connection.execute(trace.READ_SNAPSHOTS).fetchall()
+            events = connection.execute(trace.READ_EVENTS).fetchall()
+        seen = json.loads(result.read_text())
+        return recorded([Revision(**r) for r in seen["revisions"]], rows, events, _problems(seen))
 
 
-def _history(seen: dict, rows: list) -> History:
-    revisions = tuple(Revision(**r) for r in seen["revisions"])
-    return History(revisions=revisions, snapshots=tuple(catalogue.snapshots(rows)), problems=tuple(_problems(seen)))
-
-
-def _problems(seen: dict) -> list[Reason]:
-    if problem := seen["problem"]:
+def _problems(seen: dict) -> list[Finding]:
+    if told := seen["problem"]:
         steps = {
-            "graph": "restore the revision that is missing, or correct down_revision",
-            "upgrade": "mend the revision; it was run on an empty PostgreSQL from the first revision on",
-            "import": "mend what cannot be imported; the check runs in the component's test image",
+            "graph": ("missing_parent", "restore the revision that is missing, or correct down_revision"),
+            "upgrade": (
+                "upgrade_fails",
+                "mend the revision; it was run on an empty PostgreSQL from the first revision on",
+            ),
+            "import": ("not_importable", "mend what cannot be imported; the check runs in the component's test image"),
         }
-        revision = f"revision {problem['revision']}: " if problem.get("revision") else ""
+        rule, next_step = steps[told["kind"]]
+        return [problem(rule, told["what"], told["where"], next_step, told.get("revision") or "")]
+    heads = sorted(seen["heads"])
+    if len(heads) > 1:
+        join = f'join them: alembic merge -m "merge" {" ".join(heads)}'
         return [
-            Reason(
-                what=f"migrations: {revision}{problem['what']}",
-                where=problem["where"],
-                next_step=steps[problem["kind"]],
+            problem(
+                "several_heads",
+                f"there are {len(heads)} heads: {', '.join(heads)}",
+                "the revisions' down_revision",
+                join,
             )
         ]
-    if len(seen["heads"]) > 1:
-        heads = ", ".join(sorted(seen["heads"]))
+    if not heads:
         return [
-            Reason(
-                what=f"migrations: there are {len(seen['heads'])} heads: {heads}",
-                where="the revisions' down_revision",
-                next_step=f'join them: alembic merge -m "merge" {" ".join(sorted(seen["heads"]))}',
-            )
-        ]
-    if not seen["heads"]:
-        return [
-            Reason(
-                what="migrations: there are no revisions",
-                where="script_location of alembic.ini",
-                next_step="correct migrations.config in release.yaml",
+            problem(
+                "no_revisions",
+                "there are no revisions",
+                "script_location of alembic.ini",
+                "correct migrations.config in release.yaml",
             )
         ]
     return []

@@ -5,10 +5,10 @@ import time
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
-from tasks.migrations import alembic_tool, catalogue, sql_tool
-from tasks.migrations.history import History, Revision
+from tasks.migrations import alembic_tool, sql_tool
+from tasks.migrations.history import History
+from tasks.migrations.problem import problem
 from tasks.migrations.rules.every import RULES
-from tasks.migrations.rules.rule import Rule
 from tasks.models import Finding, Fleet, MigrationReport, Reason
 
 log = logging.getLogger(__name__)
@@ -34,12 +34,7 @@ def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | Non
         return MigrationReport(head=None)
     history = alembic_tool.run(config, settings, image) if image else sql_tool.run(config, settings, commit)
     report = _report(history, fleet, time.monotonic() - start)
-    reasons = [
-        *history.problems,
-        *_unseen(history),
-        *_vanished(history, fleet),
-        *(_reason(f) for f in report.findings if f.blocking),
-    ]
+    reasons = [_reason(f) for f in report.findings if f.blocking]
     if reasons:
         raise MigrationsRefused(*reasons, report=report)
     log.info("migrations: head %s, %d findings", report.head, len(report.findings))
@@ -48,11 +43,9 @@ def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | Non
 
 def _report(history: History, fleet: Fleet, seconds: float) -> MigrationReport:
     starts = tuple(sorted({c.head for c in fleet.customers}, key=lambda s: s or ""))
-    found = (
-        {(f.revision, f.rule, f.object): f for s in starts for f in _findings(history, s)}
-        if not history.problems
-        else {}
-    )
+    problems = [*history.problems, *_unseen(history)]
+    judged = [] if problems else [f for s in starts for f in _findings(history, s)]
+    found = {(f.revision, f.rule, f.object): f for f in [*problems, *_vanished(history, fleet), *judged]}
     return MigrationReport(
         head=history.head,
         starts=starts,
@@ -64,71 +57,42 @@ def _report(history: History, fleet: Fleet, seconds: float) -> MigrationReport:
 
 def _findings(history: History, start: str | None) -> list[Finding]:
     """What pending revisions do to what was there at the start: code that runs there knows nothing newer."""
-    there = history.after(start)
-    findings = []
-    for revision in history.pending(start):
-        for change in catalogue.compare(history.before(revision.id), history.after(revision.id)):
-            if _was_there(there, change):
-                findings += [_finding(revision, rule, change) for rule in RULES if rule.found(change)]
-    return findings
-
-
-def _was_there(start: catalogue.Snapshot, change: catalogue.Change) -> bool:
-    table = start.table(change.oid)
-    return table is not None and (change.before is None or table.column(change.number) is not None)
-
-
-def _finding(revision: Revision, rule: Rule, change: catalogue.Change) -> Finding:
-    column = change.before or change.after
-    accepted = revision.accepts.get(rule.name, "")
-    return Finding(
-        rule=rule.name,
-        blocking=not accepted,
-        revision=revision.id,
-        object=f"{change.table}.{column.name}" if column else change.table,
-        effect=rule.effect,
-        next_step=rule.next_for(change),
-        accepted_because=accepted,
-    )
+    return [f for step in history.steps(start) for rule in RULES for f in rule.findings(step)]
 
 
 def _reason(finding: Finding) -> Reason:
-    return Reason(
-        what=f"migrations: {finding.rule}: {finding.object}: {finding.effect}",
-        where=f"revision {finding.revision}",
-        next_step=finding.next_step,
-    )
+    what = f"{finding.rule}: {finding.object}: {finding.effect}" if finding.object else finding.effect
+    place = f"revision {finding.revision}" if finding.revision else ""
+    where = ", ".join(p for p in (place, finding.evidence) if p)
+    return Reason(what=f"migrations: {what}", where=where, next_step=finding.next_step)
 
 
-def _unseen(history: History) -> list[Reason]:
+def _unseen(history: History) -> list[Finding]:
     """Revisions whose end the database did not record: judging them would be a guess."""
     seen = {s.revision for s in history.snapshots}
     lost = [r.id for r in history.revisions if r.id not in seen]
     if history.problems or not lost:
         return []
     return [
-        Reason(
-            what=f"migrations: revision {', '.join(lost)} could not be watched",
-            where="the version table",
-            next_step="let Alembic keep its usual version table (one column, version_num)",
+        problem(
+            "not_watched",
+            f"revision {', '.join(lost)} could not be watched",
+            "",
+            "let Alembic keep its usual version table (one column, version_num)",
         )
     ]
 
 
-def _vanished(history: History, fleet: Fleet) -> list[Reason]:
+def _vanished(history: History, fleet: Fleet) -> list[Finding]:
     known = {r.id for r in history.revisions}
-    if not known:
-        return []
-    lost = {
-        c.head: [o.name for o in fleet.customers if o.head == c.head]
-        for c in fleet.customers
-        if c.head and c.head not in known
-    }
+    heads = {c.head for c in fleet.customers if c.head and c.head not in known} if known else set()
+    at = {h: ", ".join(c.name for c in fleet.customers if c.head == h) for h in heads}
     return [
-        Reason(
-            what=f"migrations: {', '.join(names)} stand at revision {head}, which this commit does not have",
-            where="the revisions of the commit",
-            next_step=f"restore revision {head}; a revision that has run anywhere must stay as it is",
+        problem(
+            "revision_vanished",
+            f"{at[head]} stand at revision {head}, which this commit does not have",
+            "",
+            f"restore revision {head}; a revision that has run anywhere must stay as it is",
         )
-        for head, names in lost.items()
+        for head in sorted(heads)
     ]

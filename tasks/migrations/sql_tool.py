@@ -7,9 +7,10 @@ import psycopg
 from tasks.config import Config, Migrations
 from tasks.containers import postgres, private_network
 from tasks.git import Mirror
-from tasks.migrations import catalogue
-from tasks.migrations.history import History, Revision
-from tasks.models import Reason
+from tasks.migrations import trace
+from tasks.migrations.history import History, Revision, recorded
+from tasks.migrations.problem import problem
+from tasks.models import Finding
 
 ACCEPT = re.compile(r"^--\s*slipway-accept:\s*(\w+)\s*:\s*(.+)$", re.MULTILINE)
 
@@ -19,13 +20,10 @@ def run(config: Config, settings: Migrations, commit: str) -> History:
     folder = f"{config.components[settings.component].path}/{settings.path}"
     files = _files(Mirror.open(config.app.repository), commit, folder)
     if not files:
+        where = f"{folder} at {commit[:7]}"
         return History(
             problems=(
-                Reason(
-                    what="migrations: there are no .sql files",
-                    where=f"{folder} at {commit[:7]}",
-                    next_step="correct migrations.path in release.yaml",
-                ),
+                problem("no_revisions", "there are no .sql files", where, "correct migrations.path in release.yaml"),
             )
         )
     revisions = [
@@ -40,8 +38,9 @@ def run(config: Config, settings: Migrations, commit: str) -> History:
     with private_network("migrations") as network, postgres(network, config.postgres) as database:
         problems = _apply(database.host_url, files, folder, settings)
         with psycopg.connect(database.host_url) as connection:
-            rows = connection.execute(catalogue.READ).fetchall()
-    return History(revisions=tuple(revisions), snapshots=tuple(catalogue.snapshots(rows)), problems=tuple(problems))
+            rows = connection.execute(trace.READ_SNAPSHOTS).fetchall()
+            events = connection.execute(trace.READ_EVENTS).fetchall()
+    return recorded(revisions, rows, events, problems)
 
 
 def _files(mirror: Mirror, commit: str, folder: str) -> dict[str, str]:
@@ -51,25 +50,22 @@ def _files(mirror: Mirror, commit: str, folder: str) -> dict[str, str]:
     return {n.rsplit("/", 1)[-1].removesuffix(".sql"): mirror.run("cat-file", "blob", f"{commit}:{n}") for n in sql}
 
 
-def _apply(url: str, files: dict[str, str], folder: str, settings: Migrations) -> list[Reason]:
+def _apply(url: str, files: dict[str, str], folder: str, settings: Migrations) -> list[Finding]:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(catalogue.INSTALL)
+        connection.execute(trace.INSTALL)
         connection.execute(f"SET statement_timeout = '{int(settings.timeout)}s'")
         for name, text in files.items():
             try:
                 connection.execute(text.encode())  # several statements at once run as one transaction
-                connection.execute(catalogue.RECORD, [name])
+                connection.execute(trace.RECORD, [name])
             except psycopg.Error as error:
                 return [_failed(name, text, folder, error)]
     return []
 
 
-def _failed(name: str, text: str, folder: str, error: psycopg.Error) -> Reason:
+def _failed(name: str, text: str, folder: str, error: psycopg.Error) -> Finding:
     position = error.diag.statement_position
     line = f", line {text[: int(position)].count(chr(10)) + 1}" if position else ""
     message = error.diag.message_primary or str(error)
-    return Reason(
-        what=f"migrations: revision {name}: {message}",
-        where=f"{folder}/{name}.sql{line}",
-        next_step="mend the file; files are run in the order of their names",
-    )
+    next_step = "mend the file; files are run in the order of their names"
+    return problem("upgrade_fails", message, f"{folder}/{name}.sql{line}", next_step, name)

@@ -1,13 +1,14 @@
 """A column is dropped that running code may still read or write."""
 
-from tasks.migrations.rules.rule import Rule
+from tasks.migrations.rules.rule import Hit, Rule
 
 RULE = Rule(
     name="drop_column",
+    family="compatibility",
     condition="a revision drops a column that was there before the release",
     effect="code that still runs at customers fails on its next query of the column",
     next_step='release code that no longer uses {table}.{column}; then drop it in a later revision with slipway_accept = {{"drop_column": "why it is unused"}}',
     bad="ALTER TABLE orders DROP COLUMN note",
     good="ALTER TABLE orders ALTER COLUMN note SET DEFAULT ''",
-    found=lambda change: change.kind == "column dropped",
+    find=lambda step: [Hit.of(c) for c in step.changes if c.kind == "column dropped"],
 )
