@@ -16,7 +16,7 @@ def scanning(kind: str) -> Callable[[Step], list[Hit]]:
         hits = []
         for table in step.start.tables:
             for constraint in _new(step, table, kind):
-                if event := _scan_under_lock(step.events, table):
+                if event := scan_under_lock(step.events, table):
                     said = f"{event.tag} scanned {table.name} for {constraint.name} under {_strongest(event, table)}"
                     hits.append(Hit(table=table.name, new=constraint.name, evidence=said))
         return hits
@@ -30,7 +30,7 @@ def _new(step: Step, table: Table, kind: str) -> list[Constraint]:
     return [c for c in after.constraints if c.kind == kind and c.validated and c.oid not in known] if after else []
 
 
-def _scan_under_lock(events: tuple[Event, ...], table: Table) -> Event | None:
+def scan_under_lock(events: tuple[Event, ...], table: Table) -> Event | None:
     """The first command that scanned the table while it held a lock that writes wait for."""
     for event in events:
         if event.scans.get(str(table.oid)) and any(k.oid == table.oid and k.mode in STRONG for k in event.locks):

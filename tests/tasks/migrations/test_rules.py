@@ -1,4 +1,4 @@
-"""Every rule's bad example is found by it alone, and its good example by none; on a real PostgreSQL."""
+"""Every rule's bad example is found, and its good example by none; on a real PostgreSQL."""
 
 import re
 
@@ -14,7 +14,8 @@ from tasks.models import Finding
 
 BEFORE = """
 CREATE TABLE customers (id int PRIMARY KEY);
-CREATE TABLE orders (id int PRIMARY KEY, note varchar(50), customer int);
+CREATE TABLE orders (id int PRIMARY KEY, note varchar(50), customer int, state text NOT NULL DEFAULT 'open');
+CREATE INDEX orders_state ON orders (state);
 """
 
 
@@ -46,8 +47,8 @@ def found(statements: str) -> list[Finding]:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
 def test_the_bad_example_is_found_and_the_next_step_names_the_table(rule: Rule) -> None:
-    [finding] = found(rule.bad)
-    assert finding.rule == rule.name
+    finding, *others = [f for f in found(rule.bad) if f.rule == rule.name]
+    assert others == []
     assert finding.blocking
     assert "orders" in finding.next_step
     assert not re.search(r"\{(table|column|new)\}", finding.next_step)
@@ -76,6 +77,11 @@ def test_the_good_example_is_not_found(rule: Rule) -> None:
         ("ALTER TABLE orders ADD c int REFERENCES customers (id)", []),
         ("ALTER TABLE orders ADD CONSTRAINT a CHECK (note <> 'x') NOT VALID;; ALTER TABLE orders VALIDATE CONSTRAINT a", []),
         ("CREATE UNIQUE INDEX ON orders (note)", ["index_not_concurrent"]),
+        ("ALTER TABLE orders ALTER note SET NOT NULL", ["set_not_null", "set_not_null_scan"]),
+        ("ALTER TABLE orders ADD COLUMN a int;; UPDATE orders SET a = 1", []),
+        ("BEGIN; LOCK TABLE orders IN EXCLUSIVE MODE; UPDATE customers SET id = id; COMMIT", ["backfill_under_lock"]),
+        ("BEGIN; ALTER TABLE orders ADD a int; INSERT INTO customers VALUES (1); COMMIT", ["backfill_under_lock"]),
+        ("DROP INDEX orders_state;; CREATE INDEX CONCURRENTLY ON orders (state)", ["drop_index_not_concurrent"]),
         ("UPDATE orders SET note = 'b'", []),
     ],
 )
