@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deployments import cli_migrations
 from tasks.errors import ConfigInvalid, ServiceUnavailable, SlipwayError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Look at release.yaml, the one file of settings.")
 app.add_typer(config_app, name="config")
+app.add_typer(cli_migrations.app, name="migrations")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 

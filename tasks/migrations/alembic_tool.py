@@ -48,10 +48,11 @@ def run(config: Config, settings: Migrations, image: str) -> History:
             rows = connection.execute(trace.READ_SNAPSHOTS).fetchall()
             events = connection.execute(trace.READ_EVENTS).fetchall()
         seen = json.loads(result.read_text())
-        return recorded([Revision(**r) for r in seen["revisions"]], rows, events, _problems(seen))
+        return recorded([Revision(**r) for r in seen["revisions"]], rows, events, problems(seen))
 
 
-def _problems(seen: dict) -> list[Finding]:
+def problems(seen: dict) -> list[Finding]:
+    """What the probe says stands against running the revisions at all."""
     if told := seen["problem"]:
         steps = {
             "graph": ("missing_parent", "restore the revision that is missing, or correct down_revision"),

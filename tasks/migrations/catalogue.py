@@ -58,6 +58,7 @@ class Snapshot(Value):
 
     revision: str = ""
     number: int = 0
+    at: float = 0.0
     tables: tuple[Table, ...] = ()
 
     def table(self, oid: int | None) -> Table | None:
@@ -85,7 +86,10 @@ class Change(Value):
 
 def snapshots(rows: Sequence[Sequence[Any]]) -> list[Snapshot]:
     """Rows of `trace.READ_SNAPSHOTS` as values, the empty database first."""
-    read = [Snapshot(number=number, revision=revision, tables=tuple(tables)) for number, revision, tables, *_ in rows]
+    read = [
+        Snapshot(number=n, revision=revision, tables=tuple(tables), at=at.timestamp())
+        for n, revision, tables, at in rows
+    ]
     return [Snapshot(), *read]
 
 

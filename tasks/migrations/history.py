@@ -60,6 +60,11 @@ class Step(Value):
     events: tuple[Event, ...]
 
     @property
+    def seconds(self) -> float:
+        """From the end of the revision before to the end of this one."""
+        return max(0.0, self.after.at - self.before.at) if self.before.at else 0.0
+
+    @property
     def changes(self) -> list[Change]:
         """Differences to what code that runs at the start can know."""
         return [c for c in compare(self.before, self.after) if self._was_there(c)]

@@ -1,24 +1,26 @@
 """Runs inside a container of the app, with the app's own Alembic, env.py, models and driver; standard library otherwise.
 
-`python probe.py ALEMBIC_INI RESULT` upgrades DATABASE_URL from nothing to the head and writes to RESULT, as JSON:
-`{"revisions": [{"id", "parents", "path", "accepts"}], "heads": [...], "problem": null | {"what", "where", "kind"}}`.
-It is never imported by Slipway itself.
+`python probe.py ALEMBIC_INI RESULT [REVISION]` upgrades DATABASE_URL from nothing to the head, or to REVISION, and writes to
+RESULT, as JSON: `{"revisions": [{"id", "parents", "path", "accepts"}], "heads": [...], "problem": null | {"what", "where", "kind"}}`.
+Every connection that SQLAlchemy makes goes to DATABASE_URL, whatever address the app's settings hold. It is never imported by Slipway.
 """
 
 import json
+import os
 import sys
 import traceback
 import warnings
 
 
-def main(config_path, result_path):
+def main(config_path, result_path, target="head"):
     result = {"revisions": [], "heads": [], "problem": None}
     try:
-        look(config_path, result)
-        if len(result["heads"]) == 1:
+        connect_nowhere_else(os.environ["DATABASE_URL"])
+        look(config_path, result, target)
+        if result["revisions"]:
             from alembic import command
 
-            command.upgrade(configuration(config_path), "head")
+            command.upgrade(configuration(config_path), target)
     except BaseException as error:  # noqa: BLE001 - a revision may raise anything, sys.exit too; all of it is a finding
         result["problem"] = result["problem"] or problem(error, result)
     with open(result_path, "w") as file:  # noqa: PTH123 - runs on any Python
@@ -28,18 +30,36 @@ def main(config_path, result_path):
 def configuration(path):
     from alembic.config import Config
 
-    return Config(path)
+    config = Config(path)
+    config.set_main_option("sqlalchemy.url", os.environ["DATABASE_URL"].replace("%", "%%"))
+    return config
 
 
-def look(config_path, result):
+def connect_nowhere_else(url):
+    """Replaces the arguments of each new connection, of whatever engine and driver, by ours."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine, make_url
+
+    ours = make_url(url)
+
+    @event.listens_for(Engine, "do_connect")
+    def replace(dialect, record, arguments, options):
+        same_driver = ours.set(drivername=f"postgresql+{dialect.driver}")
+        arguments[:], given = dialect.create_connect_args(same_driver)
+        options.clear()
+        options.update(given)
+
+
+def look(config_path, result, target):
     from alembic.script import ScriptDirectory
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
             script = ScriptDirectory.from_config(configuration(config_path))
-            result["heads"] = list(script.get_heads())
-            walked = list(script.walk_revisions()) if len(result["heads"]) == 1 else []
+            heads = list(script.get_heads())
+            result["heads"] = [target] if target != "head" else heads
+            walked = list(script.walk_revisions("base", target)) if len(result["heads"]) == 1 else []
         except KeyError as error:
             told = [str(w.message) for w in said if "not present" in str(w.message)]
             result["problem"] = {

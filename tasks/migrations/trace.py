@@ -96,8 +96,14 @@ BEGIN
     'oid', c.objid::bigint, 'type', c.object_type, 'name', c.object_identity, 'command', c.command_tag,
     'table', (SELECT i.indrelid::bigint FROM pg_index i WHERE i.indexrelid = c.objid))), '[]')
   INTO objects FROM pg_event_trigger_ddl_commands() c
-  WHERE c.schema_name IS DISTINCT FROM '{SCHEMA}';
+  WHERE c.schema_name IS DISTINCT FROM '{SCHEMA}' AND c.object_identity !~ '^slipway_(rows|version) on '
+    AND c.objid NOT IN (SELECT relation FROM {SCHEMA}.version_tables)
+    AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.objid AND attnum > 0 HAVING array_agg(attname::text) = ARRAY['version_num']);
+  IF tg_tag = 'CREATE TRIGGER' AND objects = '[]' OR tg_tag = 'CREATE TABLE' AND objects = '[]' THEN
+    NULL;  -- our own triggers, and the migration tool's version table
+  ELSE
   PERFORM {SCHEMA}.add_event('command', tg_tag, objects);
+  END IF;
   IF tg_tag = 'CREATE TABLE' THEN
     FOR made IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_type = 'table' AND command_tag = 'CREATE TABLE' LOOP
       IF (SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = made.objid AND attnum > 0) = ARRAY['version_num'] THEN

@@ -1,0 +1,138 @@
+"""`slipway migrations check` on a developer's machine: seconds, exit codes, JSON, and no other database ever touched."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tasks.migrations.scratch import scratch_database
+
+PROGRAM = str(Path(sys.executable).parent / "slipway")
+SHOP = Path(__file__).parents[2] / "deployments/demo/shop/backend"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """The shop's backend, to be broken."""
+    return shutil.copytree(SHOP, tmp_path / "backend")
+
+
+def revision(app: Path, body: str, accept: str = "{}", name: str = "0003", down: str = '"0002"') -> None:
+    text = f'import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = "{name}", {down}\nslipway_accept = {accept}\n'
+    (app / "migrations" / "versions" / f"{name}_test.py").write_text(f"{text}\n\ndef upgrade():\n    {body}\n")
+
+
+def check(app: Path, *arguments: str, **env: str) -> tuple[int, dict, str]:
+    argv = [
+        PROGRAM,
+        "migrations",
+        "check",
+        "--alembic-config",
+        str(app / "alembic.ini"),
+        "--format",
+        "json",
+        *arguments,
+    ]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **env})
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def rules(seen: dict) -> list[str]:
+    return [f["rule"] for f in seen["findings"] if f["blocking"]]
+
+
+def test_the_newest_revision_is_judged_and_the_exit_code_says_how(app: Path) -> None:
+    code, seen, _ = check(app)
+    assert (code, seen["blocking"], seen["phase"], seen["to"]) == (0, False, "expand", "0002")
+    assert [r["revision"] for r in seen["revisions"]] == ["0002"]
+    revision(app, 'op.drop_column("orders", "quantity")')
+    code, seen, _ = check(app)
+    assert (code, seen["phase"], rules(seen)) == (1, "contract", ["drop_column"])
+    assert {"table": "orders", "mode": "AccessExclusiveLock"} in seen["revisions"][0]["locks"]
+
+
+def test_an_accepted_rule_does_not_block(app: Path) -> None:
+    revision(app, 'op.drop_column("orders", "quantity")', '{"drop_column": "unused since 1f3a9c2"}')
+    code, seen, _ = check(app)
+    assert (code, seen["findings"][0]["accepted_because"]) == (0, "unused since 1f3a9c2")
+
+
+def test_a_contract_waits_for_the_customer_whose_code_uses_the_object(app: Path, tmp_path: Path) -> None:
+    revision(app, 'op.drop_column("orders", "quantity")')
+    old, new = tmp_path / "old.py", tmp_path / "new.py"
+    table = 'from sqlalchemy import Column, Integer, MetaData, Table\nmetadata = MetaData()\nTable("orders", metadata, Column("id", Integer){})\n'
+    old.write_text(table.format(', Column("quantity", Integer)'))
+    new.write_text(table.format(""))
+    fleet = tmp_path / "fleet.json"
+    customers = [{"customer": "dal", "revision": "0002", "metadata": f"{new}:metadata"}]
+    fleet.write_text(json.dumps(customers))
+    assert check(app, "--fleet", str(fleet))[0] == 0
+    bre = {"customer": "bre", "revision": "0002", "metadata": f"{old}:metadata", "rows": {"orders": 12_000_000}}
+    fleet.write_text(json.dumps([*customers, bre]))
+    code, seen, _ = check(app, "--fleet", str(fleet))
+    assert code == 1
+    assert "blocked by bre" in seen["findings"][0]["evidence"]
+    assert "12000000 rows" in seen["findings"][0]["evidence"]
+
+
+def test_a_database_in_the_apps_settings_or_environment_is_never_touched(app: Path) -> None:
+    """The canary: a real database whose address stands in env.py, in alembic.ini and in the environment."""
+    with scratch_database() as canary:
+        ini = app / "alembic.ini"
+        ini.write_text(ini.read_text() + f"sqlalchemy.url = {canary}\n")
+        env = app / "migrations" / "env.py"
+        sqlalchemy = canary.replace("postgresql://", "postgresql+psycopg://")
+        env.write_text(env.read_text().replace("create_engine(database_url())", f'create_engine("{sqlalchemy}")'))
+        code, seen, _ = check(app, DATABASE_URL=canary, PGDATABASE="canary")
+        assert (code, seen["to"]) == (0, "0002")
+        with psycopg.connect(canary) as connection:
+            assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("raise ValueError('odd')", "ValueError: odd"),
+        ("import sys; sys.exit(3)", "SystemExit"),
+        ('op.execute("SELEC 1")', 'syntax error at or near "SELEC"'),
+    ],
+)
+def test_a_revision_that_fails_is_a_finding_with_its_line(app: Path, body: str, told: str) -> None:
+    revision(app, body)
+    code, seen, _ = check(app)
+    assert (code, rules(seen), seen["findings"][0]["revision"]) == (1, ["upgrade_fails"], "0003")
+    assert told in seen["findings"][0]["effect"]
+    assert "0003_test.py, line" in seen["findings"][0]["evidence"]
+    assert check(app, "--to", "0002")[0] == 0, "the next check works"
+
+
+def test_two_heads_block(app: Path) -> None:
+    revision(app, "pass")
+    revision(app, "pass", name="0003b")
+    code, seen, _ = check(app)
+    assert (code, rules(seen)) == (1, ["several_heads"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--alembic-config", "/nowhere/alembic.ini"),
+        ("--fleet", "/nowhere.yaml"),
+        ("--postgres", "postgresql://127.0.0.1:1/x"),
+    ],
+)
+def test_what_cannot_be_checked_says_so_with_exit_code_2(app: Path, arguments: tuple[str, str]) -> None:
+    code, seen, err = check(app, *arguments)
+    assert (code, seen) == (2, {})
+    assert "next:" in err
+
+
+def test_every_rule_is_explained() -> None:
+    done = subprocess.run([PROGRAM, "migrations", "explain"], capture_output=True, text=True, check=True)
+    assert "index_not_concurrent (locks)" in done.stdout
+    assert subprocess.run([PROGRAM, "migrations", "explain", "none"], capture_output=True, check=False).returncode == 2
