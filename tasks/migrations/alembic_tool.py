@@ -2,7 +2,9 @@
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -48,11 +50,12 @@ def run(config: Config, settings: Migrations, image: str) -> History:
             rows = connection.execute(trace.READ_SNAPSHOTS).fetchall()
             events = connection.execute(trace.READ_EVENTS).fetchall()
         seen = json.loads(result.read_text())
-        return recorded([Revision(**r) for r in seen["revisions"]], rows, events, problems(seen))
+        revisions = [Revision(**r) for r in seen["revisions"]]
+        return recorded(revisions, rows, events, problems(seen, revisions, rows))
 
 
-def problems(seen: dict) -> list[Finding]:
-    """What the probe says stands against running the revisions at all."""
+def problems(seen: dict, revisions: Sequence[Revision], rows: Sequence[Any]) -> list[Finding]:
+    """What the probe says stands against running the revisions; a run that was cut off names where it was."""
     if told := seen["problem"]:
         steps = {
             "graph": ("missing_parent", "restore the revision that is missing, or correct down_revision"),
@@ -63,7 +66,10 @@ def problems(seen: dict) -> list[Finding]:
             "import": ("not_importable", "mend what cannot be imported; the check runs in the component's test image"),
         }
         rule, next_step = steps[told["kind"]]
-        return [problem(rule, told["what"], told["where"], next_step, told.get("revision") or "")]
+        revision = told.get("revision") or (
+            recorded(revisions, rows, [], []).unfinished() if rule == "upgrade_fails" else ""
+        )
+        return [problem(rule, told["what"], told["where"], next_step, revision)]
     heads = sorted(seen["heads"])
     if len(heads) > 1:
         join = f'join them: alembic merge -m "merge" {" ".join(heads)}'

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
@@ -32,11 +33,22 @@ def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | Non
         return MigrationReport(head=None)
     history = alembic_tool.run(config, settings, image) if image else sql_tool.run(config, settings, commit)
     standings = [Standing(customer=c.name, revision=c.head) for c in fleet.customers]
-    report = judge(history, standings, time.monotonic() - start)
+    report = _accepted(judge(history, standings, time.monotonic() - start), settings.accept)
     if reasons := [reason(f) for f in report.findings if f.blocking]:
         raise MigrationsRefused(*reasons, report=report)
     log.info("migrations: head %s, %d findings", report.head, len(report.findings))
     return report
+
+
+def _accepted(report: MigrationReport, accept: Mapping[str, str]) -> MigrationReport:
+    """The report with what release.yaml accepts: 'revision rule object' -> reason, one finding at a time."""
+    findings = tuple(
+        f.model_copy(update={"blocking": False, "accepted_because": why})
+        if (why := accept.get(f"{f.revision} {f.rule} {f.object}"))
+        else f
+        for f in report.findings
+    )
+    return report.model_copy(update={"findings": findings})
 
 
 def reason(finding: Finding) -> Reason:

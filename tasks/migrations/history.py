@@ -51,13 +51,18 @@ class Event(Value):
 
 
 class Step(Value):
-    """One pending revision as a rule sees it: what was there at the start, what it found, left, and did between."""
+    """One pending revision as a rule sees it: what it found, what it left, and what it did between.
+
+    What was there for code that runs at the start is told by who made it, not by order: with merged branches a
+    pending revision may have run before the start's own.
+    """
 
     revision: Revision
-    start: Snapshot
     before: Snapshot
     after: Snapshot
     events: tuple[Event, ...]
+    pending: frozenset[str]
+    makers: dict[str, str] = Field(description="'oid' or 'oid:attnum' -> the revision that made the table or column")
 
     @property
     def seconds(self) -> float:
@@ -66,16 +71,29 @@ class Step(Value):
 
     @property
     def changes(self) -> list[Change]:
-        """Differences to what code that runs at the start can know."""
-        return [c for c in compare(self.before, self.after) if self._was_there(c)]
+        """Differences to what code that runs at the start can know.
 
-    def _was_there(self, change: Change) -> bool:
-        table = self.start.table(change.oid)
-        return table is not None and (change.before is None or table.column(change.number) is not None)
+        A column that this release adds is new to that code however often it is changed: each state of it counts as added.
+        """
+        found = []
+        for change in compare(self.before, self.after):
+            new = bool(change.before) and self._is_new(f"{change.oid}:{change.number}")
+            if self._is_new(str(change.oid)) or (new and change.kind != "column changed"):
+                continue
+            found.append(change.model_copy(update={"kind": "column added", "before": None}) if new else change)
+        return found
+
+    @property
+    def old_tables(self) -> list[Table]:
+        """The tables that were there before the release, as this revision found them."""
+        return [t for t in self.before.tables if not self._is_new(str(t.oid))]
 
     def old(self, oid: int | None) -> Table | None:
-        """The table as it was at the start; None for one that is new in this release."""
-        return self.start.table(oid)
+        """The table as the revision found it; None for one that is new in this release."""
+        return next((t for t in self.old_tables if t.oid == oid), None)
+
+    def _is_new(self, key: str) -> bool:
+        return self.makers.get(key) in self.pending
 
 
 class History(Value):
@@ -97,19 +115,29 @@ class History(Value):
         return tuple(r for r in self.revisions if r.id not in done)
 
     def steps(self, start: str | None) -> list[Step]:
-        """The pending revisions with what each did."""
-        there = self._after(start)
-        return [self._step(there, revision) for revision in self.pending(start)]
+        """The pending revisions that ran, with what each did."""
+        pending, makers, ids = self.pending(start), self._makers(), [s.revision for s in self.snapshots]
+        names = frozenset(r.id for r in pending)
+        return [self._step(r, ids.index(r.id), names, makers) for r in pending if r.id in ids]
 
-    def _step(self, there: Snapshot, revision: Revision) -> Step:
-        ids = [s.revision for s in self.snapshots]
-        place = ids.index(revision.id)
+    def _step(self, revision: Revision, place: int, pending: frozenset[str], makers: dict[str, str]) -> Step:
         before, after = self.snapshots[place - 1], self.snapshots[place]
         events = tuple(e for e in self.events if before.number < e.number < after.number)
-        return Step(revision=revision, start=there, before=before, after=after, events=events)
+        return Step(revision=revision, before=before, after=after, events=events, pending=pending, makers=makers)
 
-    def _after(self, revision: str | None) -> Snapshot:
-        return next((s for s in self.snapshots if s.revision == (revision or "")), Snapshot())
+    def _makers(self) -> dict[str, str]:
+        made: dict[str, str] = {}
+        for snapshot in self.snapshots:
+            for table in snapshot.tables:
+                made.setdefault(str(table.oid), snapshot.revision)
+                for column in table.columns:
+                    made.setdefault(f"{table.oid}:{column.number}", snapshot.revision)
+        return made
+
+    def unfinished(self) -> str:
+        """The revision that was running when a run stopped: its parents are done, it is not."""
+        seen = {s.revision for s in self.snapshots}
+        return next((r.id for r in self.revisions if r.id not in seen and seen.issuperset(r.parents)), "")
 
     def _with_ancestors(self, revision: str | None) -> set[str]:
         parents, done, waiting = {r.id: r.parents for r in self.revisions}, set(), [revision] if revision else []

@@ -33,7 +33,7 @@ def judge(history: History, standings: Sequence[Standing], seconds: float = 0.0)
     """The report for these customers; each distinct starting point is judged once."""
     starts = tuple(sorted({s.revision for s in standings}, key=lambda r: r or ""))
     problems = [*history.problems, *_unseen(history), *_vanished(history, standings)]
-    judged = [] if problems else [f for start in starts for f in _at(history, start, standings)]
+    judged = [f for start in starts for f in _at(history, start, standings)]
     found: dict[tuple[str, str, str], Finding] = {}
     for finding in [*problems, *judged]:
         key = (finding.revision, finding.rule, finding.object)

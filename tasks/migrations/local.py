@@ -53,7 +53,7 @@ def check_alembic(
             events = connection.execute(trace.READ_EVENTS).fetchall()
         seen = json.loads(result.read_text())
     revisions = [Revision(**r) for r in seen["revisions"]]
-    history = recorded(revisions, rows, events, alembic_tool.problems(seen))
+    history = recorded(revisions, rows, events, alembic_tool.problems(seen, revisions, rows))
     return Checked(report=judge(history, standings or _newest_only(history), time.monotonic() - start), history=history)
 
 
@@ -100,7 +100,7 @@ def as_json(checked: Checked) -> dict[str, Any]:
     """What scripts read; its schema is `slipway migrations schema`."""
     report, history = checked.report, checked.history
     pending = {r for revisions in report.pending.values() for r in revisions}
-    steps = [step for step in history.steps(None) if step.revision.id in pending] if not history.problems else []
+    steps = [step for step in history.steps(None) if step.revision.id in pending]
     phases = {step.revision.id: _phase(step.revision.id, report, bool(step.events)) for step in steps}
     overall = "contract" if "contract" in phases.values() else "expand" if "expand" in phases.values() else "none"
     return {

@@ -20,10 +20,22 @@ def main(config_path, result_path, target="head"):
         if result["revisions"]:
             from alembic import command
 
+            # What stays when the process is killed, or ends itself, in the middle of a revision.
+            cut_off = {
+                "kind": "upgrade",
+                "what": "the run ended in the middle of it",
+                "where": config_path,
+                "revision": None,
+            }
+            write(result_path, {**result, "problem": cut_off})
             command.upgrade(configuration(config_path), target)
     except BaseException as error:  # noqa: BLE001 - a revision may raise anything, sys.exit too; all of it is a finding
         result["problem"] = result["problem"] or problem(error, result)
-    with open(result_path, "w") as file:  # noqa: PTH123 - runs on any Python
+    write(result_path, result)
+
+
+def write(path, result):
+    with open(path, "w") as file:  # noqa: PTH123 - runs on any Python
         json.dump(result, file)
 
 

@@ -14,7 +14,7 @@ def scanning(kind: str) -> Callable[[Step], list[Hit]]:
 
     def find(step: Step) -> list[Hit]:
         hits = []
-        for table in step.start.tables:
+        for table in step.old_tables:
             for constraint in _new(step, table, kind):
                 if event := scan_under_lock(step.events, table):
                     said = f"{event.tag} scanned {table.name} for {constraint.name} under {_strongest(event, table)}"

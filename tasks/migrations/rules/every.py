@@ -15,6 +15,7 @@ from tasks.migrations.rules import (
     set_not_null_scan,
     table_rewrite,
     truncate,
+    type_change,
     unique_builds_index,
 )
 
@@ -26,6 +27,7 @@ RULES = (
     add_required_column.RULE,
     set_not_null.RULE,
     drop_default.RULE,
+    type_change.RULE,
     truncate.RULE,
     index_not_concurrent.RULE,
     table_rewrite.RULE,

@@ -9,7 +9,7 @@ KINDS = {"u": "UNIQUE", "p": "PRIMARY KEY", "x": "EXCLUDE"}
 def find(step: Step) -> list[Hit]:
     """ADD CONSTRAINT ... USING INDEX takes an index that was there before the command; then nothing is built."""
     hits = []
-    for table in step.start.tables:
+    for table in step.old_tables:
         before, after = step.before.table(table.oid), step.after.table(table.oid)
         if before is None or after is None:
             continue

@@ -163,3 +163,52 @@ def test_an_image_that_cannot_run_alembic_says_so(base_images: None) -> None:
     with pytest.raises(MigrationsRefused) as caught:
         check_migrations(CONFIG, COMMIT, fleet(None), "python:3.13-slim")
     assert "No module named 'sqlalchemy'" in str(caught.value)
+
+
+def test_a_branch_that_ran_first_is_still_pending_for_who_stands_on_the_other(with_revisions: Callable) -> None:
+    """Order on one line is by chance: what a sibling made is new to a customer, and what it drops was there."""
+    merge = revision("0005", "0003", "pass").replace('"0003"', '("0003", "0004")')
+    image = with_revisions(
+        r3=revision(
+            "0003", "0002", 'op.add_column("orders", sa.Column("a", sa.Text)); op.drop_column("orders", "quantity")'
+        ),
+        r4=revision("0004", "0002", 'op.add_column("orders", sa.Column("b", sa.Text))'),
+        r5=merge,
+        r6=revision("0006", "0005", 'op.drop_column("orders", "a"); op.drop_column("orders", "b")'),
+    )
+    for start, objects in {"0003": {"orders.a"}, "0004": {"orders.quantity", "orders.b"}}.items():
+        report = assert_refused(image, fleet(start), "drop_column")
+        assert {f.object for f in report.findings} == objects
+
+
+def test_a_column_made_required_by_a_later_pending_revision_is_found(with_revisions: Callable) -> None:
+    image = with_revisions(
+        r3=revision("0003", "0002", 'op.add_column("orders", sa.Column("a", sa.Text))'),
+        r4=revision("0004", "0003", 'op.alter_column("orders", "a", nullable=False)'),
+    )
+    assert_refused(image, fleet("0002"), "add_required_column: orders.a", "revision 0004")
+
+
+def test_release_yaml_accepts_one_finding_by_name(with_revisions: Callable) -> None:
+    image = with_revisions(
+        r3=revision("0003", "0002", 'op.drop_column("orders", "item"); op.drop_column("orders", "done")')
+    )
+    accept = {"0003 drop_column orders.item": "agreed with bre"}
+    config = CONFIG.model_copy(update={"migrations": CONFIG.migrations.model_copy(update={"accept": accept})})
+    with pytest.raises(MigrationsRefused) as caught:
+        check_migrations(config, COMMIT, fleet("0002"), image)
+    assert {f.object: f.blocking for f in caught.value.report.findings} == {"orders.item": False, "orders.done": True}
+
+
+def test_a_revision_that_ends_the_process_at_once_is_named(with_revisions: Callable) -> None:
+    image = with_revisions(r3=revision("0003", "0002", "import os; os._exit(0)"))
+    report = assert_refused(image, fleet("0002"), "revision 0003", "the run ended in the middle of it")
+    assert report.findings[0].rule == "upgrade_fails"
+
+
+def test_what_ran_before_a_failure_is_judged_too(with_revisions: Callable) -> None:
+    image = with_revisions(
+        r3=revision("0003", "0002", 'op.drop_column("orders", "item")'),
+        r4=revision("0004", "0003", 'op.execute("SELEC 1")'),
+    )
+    assert_refused(image, fleet("0002"), "drop_column: orders.item", "revision 0004", "syntax error")

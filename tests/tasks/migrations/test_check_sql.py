@@ -67,3 +67,19 @@ def test_a_failing_file_names_line_and_message(repository: Callable) -> None:
 def test_a_folder_without_files_is_refused(repository: Callable) -> None:
     with pytest.raises(MigrationsRefused, match=r"there are no \.sql files"):
         checked(repository, None)
+
+
+def test_concurrently_beside_other_statements_runs_each_on_its_own(repository: Callable) -> None:
+    text = "-- a; comment\nINSERT INTO tickets (title) VALUES ('a;b');\nCREATE INDEX CONCURRENTLY t ON tickets (title);"
+    assert checked(repository, "0001", **{"0001": FIRST, "0002": text}).findings == ()
+
+
+def test_what_a_file_sets_is_no_other_files_business(repository: Callable) -> None:
+    dumped = "SELECT pg_catalog.set_config('search_path', '', false);\nALTER TABLE public.tickets ADD a int;"
+    report = checked(repository, "0001", **{"0001": FIRST, "0002": dumped, "0003": "ALTER TABLE tickets ADD b int;"})
+    assert report.head == "0003"
+
+
+def test_a_file_that_leaves_a_transaction_open_is_refused(repository: Callable) -> None:
+    with pytest.raises(MigrationsRefused, match="leaves a transaction open"):
+        checked(repository, "0001", **{"0001": FIRST, "0002": "BEGIN; ALTER TABLE tickets ADD a int;"})
