@@ -11,7 +11,7 @@ from tasks.command import printable
 from tasks.config import Config
 from tasks.errors import ServiceUnavailable
 from tasks.git import GitFailed, Mirror
-from tasks.gitops.edit import edit_customer
+from tasks.gitops.edit import app_mirror, edit_customer
 from tasks.gitops.tip import Tip
 from tasks.models import Edit, Promotion, Release, RingCommit
 
@@ -37,6 +37,8 @@ def commit_ring(
     Raises `ServiceUnavailable` when the remote takes no push.
     """
     mirror, refused, moved = Mirror.open(config.gitops.repository), 0, 0
+    if not _present(mirror, edits):
+        edits = _again(config, tip, release, edits)
     while any(e.files for e in edits):
         commit = _make(config, mirror, release, ring, edits, tip, trailers)
         if _pushed(config, mirror, commit, tip):
@@ -52,8 +54,23 @@ def commit_ring(
         moved += 1
         log.info("ring %s: %s came first, planning again", ring, now[:7])
         _pause(moved, MOVED_LIMIT, config, "others push all the time")
-        tip, edits = now, [edit_customer(config, now, release, e.customer) for e in edits]
+        tip, edits = now, _again(config, now, release, edits)
     return _done(ring, tip, False, edits)
+
+
+def _again(config: Config, tip: str, release: Release, edits: Sequence[Edit]) -> list[Edit]:
+    """The edits from another tip. A customer that the plan left alone stays so: nobody has seen it moving."""
+    moving = ("promote", "unchanged")
+    return [edit_customer(config, tip, release, e.customer) if e.standing in moving else e for e in edits]
+
+
+def _present(mirror: Mirror, edits: Sequence[Edit]) -> bool:
+    """Whether the blobs of the edits are on this machine; a retried run may go on at another one."""
+    blobs = [new for e in edits for _, new in e.files.values()]
+    if not blobs:
+        return True
+    told = mirror.run("cat-file", "--batch-check", stdin="".join(f"{b}\n" for b in blobs).encode())
+    return not any(line.endswith(" missing") for line in told.splitlines())
 
 
 def _done(ring: str, commit: str, created: bool, edits: Sequence[Edit]) -> RingCommit:
@@ -72,7 +89,7 @@ def _make(
     trailers: Mapping[str, str],
 ) -> str:
     """A commit on `tip` out of objects, through an index of its own: no work tree, no hooks, no filters."""
-    when = Mirror.open(config.app.repository).run("show", "--no-patch", "--format=%ct", release.commit)
+    when = app_mirror(config, release.commit).run("show", "--no-patch", "--format=%ct", release.commit)
     files = {path: new for e in edits for path, (_, new) in e.files.items()}
     modes = {p: e.mode for p, e in Tip.read(config, tip, sorted(files)).entries.items()}
     with tempfile.TemporaryDirectory() as folder:

@@ -3,16 +3,20 @@
 import re
 from dataclasses import dataclass, field
 
-from tasks.config import Config
+from tasks.config import Config, Target
 from tasks.git import Mirror
 from tasks.gitops import state
 from tasks.gitops.fleet import customer as read_customer
-from tasks.gitops.fleet import locate, paths, ring_of, target_of
+from tasks.gitops.fleet import folders, locate, paths, ring_of, target_of
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit, Document, Scalar
 from tasks.models import Customer, Edit, Image, Release, Standing
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# Registry/repository, and a tag, a digest or both: without either the tag stands in another key, which would be left.
+REFERENCE = re.compile(
+    r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+((:\w[\w.-]{0,127})(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ def edit_customer(config: Config, tip: str, release: Release, customer: str) -> 
 
     Writes blobs to the mirror and nothing else; the same commit and release give the same blobs.
     """
-    at = Tip.read(config, tip, paths(config, customer))
+    at = Tip.read(config, tip, [*paths(config, customer), *folders(config, customer)])
     change = compute(config, at, release, customer)
     files = {
         p: (_blob(at, p), at.mirror.run("hash-object", "-w", "--stdin", stdin=new))
@@ -42,7 +46,7 @@ def edit_customer(config: Config, tip: str, release: Release, customer: str) -> 
 def compute(config: Config, tip: Tip, release: Release, name: str) -> Change:
     """A pure function of a commit and a release. What stands against the promotion is its standing, not an error."""
     contents = tip.contents(paths(config, name))
-    if not contents:
+    if not contents and not any(tip.obstacle(p) for p in paths(config, name)):
         return Change("refused", f"{name} is no longer in the GitOps repository")
     ring = ring_of(config, name)
     if ring is None:
@@ -65,7 +69,7 @@ def _against(config: Config, release: Release, customer: Customer) -> Change | N
         return Change("held", f"held by {customer.hold.owner}{until}: {customer.hold.reason}")
     if customer.release is None or customer.release == release.commit:
         return None
-    app = Mirror.open(config.app.repository)
+    app = app_mirror(config, release.commit)
     if not app.has_commit(customer.release):
         return Change("refused", f"runs {customer.release[:7]}, which main no longer has; order cannot be told")
     if app.is_ancestor(customer.release, release.commit):
@@ -77,6 +81,14 @@ def _against(config: Config, release: Release, customer: Customer) -> Change | N
     )
 
 
+def app_mirror(config: Config, commit: str) -> Mirror:
+    """The app's mirror with this commit in it: a retried run may go on where nothing has been fetched yet."""
+    mirror = Mirror.open(config.app.repository)
+    if not mirror.has_commit(commit):
+        mirror.fetch(config.app.branch)
+    return mirror
+
+
 def _change(config: Config, tip: Tip, contents: dict[str, bytes], release: Release, customer: Customer) -> Change:
     documents: dict[str, Document] = {}
     wanted: dict[str, dict[Scalar, str]] = {}
@@ -86,7 +98,8 @@ def _change(config: Config, tip: Tip, contents: dict[str, bytes], release: Relea
         file = target.file.replace("{customer}", customer.name)
         document = documents.setdefault(file, Document(contents[file]))
         scalar = locate(document, target)
-        wanted.setdefault(file, {})[scalar] = _value(scalar, image)
+        if wanted.setdefault(file, {}).setdefault(scalar, value := _value(scalar, image, target)) != value:
+            raise CannotEdit(f"{image.component} and another component name the same value", "correct gitops.targets")
         current[image.component] = _digest(scalar.value)
         _require_ours(customer, image.component, current[image.component], image.digest)
     new = {file: documents[file].replaced(values) for file, values in wanted.items()}
@@ -109,15 +122,16 @@ def _require_ours(customer: Customer, component: str, found: str, wanted: str) -
     if known and found not in (known.digest, wanted):
         raise CannotEdit(
             f"{component} was changed by hand to {found[:19] or 'something else'}",
-            f"put {known.digest[:19]} back, or remove {state.path(customer.name)} to let releases write it again",
+            f"put {known.digest[:19]} back, or write the new digest into {state.path(customer.name)} too; "
+            "add a hold there if it must stay",
         )
 
 
-def _value(scalar: Scalar, image: Image) -> str:
+def _value(scalar: Scalar, image: Image, target: Target) -> str:
     """The new text in the form that the old one has: a bare digest, or a whole image reference."""
     if DIGEST.fullmatch(scalar.value):
         return image.digest
-    if "/" in scalar.value:
+    if target.image is None and REFERENCE.fullmatch(scalar.value):
         return image.reference
     raise CannotEdit(
         f"{'.'.join(str(p) for p in scalar.path[1:])} is {scalar.value[:40]!r}, neither a digest nor an image reference",

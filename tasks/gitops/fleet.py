@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -36,7 +37,8 @@ def customer(config: Config, tip: Tip, contents: Mapping[str, bytes], name: str,
     """One customer out of the contents of its files."""
     where = state.path(name)
     try:
-        stated = state.read(contents[where]) if where in contents else state.State(customer=name)
+        _require_clear(tip, where)
+        stated = state.read(contents[where], name) if where in contents else state.State(customer=name)
         where = ""
         for component in config.components:
             where = target_file(config, tip, component, name)
@@ -61,6 +63,13 @@ def paths(config: Config, name: str) -> list[str]:
     return [state.path(name), *sorted(files)]
 
 
+def folders(config: Config, name: str) -> list[str]:
+    """A customer's own folders above its files: one of them may be a link, which is named and never followed."""
+    files = [t.file for targets in config.gitops.targets.values() for t in targets]
+    parents = {str(p) for file in files for p in PurePosixPath(file).parents}
+    return sorted(p.replace("{customer}", name) for p in parents if "{customer}" in p)
+
+
 def target_file(config: Config, tip: Tip, component: str, name: str) -> str:
     """The file that holds a component's image for a customer. Raises `CannotEdit`."""
     return _target(config, tip, component, name).file.replace("{customer}", name)
@@ -76,13 +85,17 @@ def locate(document: Document, target: Target) -> Scalar:
 def _target(config: Config, tip: Tip, component: str, name: str) -> Target:
     """The first target whose file is there counts; a link or submodule in its place is not followed."""
     for target in config.gitops.targets[component]:
-        entry = tip.entries.get(target.file.replace("{customer}", name))
-        if entry and entry.mode not in REGULAR:
-            raise CannotEdit(f"{target.file.replace('{customer}', name)} is a link", "put the file itself there")
-        if entry:
+        file = target.file.replace("{customer}", name)
+        _require_clear(tip, file)
+        if file in tip.entries:
             return target
     tried = ", ".join(t.file.replace("{customer}", name) for t in config.gitops.targets[component])
     raise CannotEdit(f"there is no file for {component}", f"add one of: {tried}")
+
+
+def _require_clear(tip: Tip, file: str) -> None:
+    if obstacle := tip.obstacle(file):
+        raise CannotEdit(obstacle, "put a plain file of usual size there")
 
 
 def target_of(config: Config, tip: Tip, component: str, name: str) -> Target:
@@ -94,6 +107,10 @@ def _names(config: Config, tip: Tip) -> set[str]:
     patterns = {t.file for targets in config.gitops.targets.values() for t in targets if "{customer}" in t.file}
     patterns.add(state.path("{customer}"))
     found = {m[1] for p in patterns for m in _matches(p, tip.entries)}
+    # A customer whose whole folder is a link would be forgotten in silence; it is found, and then refused by name.
+    links = [path for path, entry in tip.entries.items() if entry.mode not in REGULAR]
+    above = {str(p) for pattern in patterns for p in PurePosixPath(pattern).parents if "{customer}" in str(p)}
+    found |= {m[1] for p in above for m in _matches(p, links)}
     valid = {n for n in found if _valid(n)}
     for hostile in sorted(found - valid):
         log.warning("not a customer's name, left alone: %s", ascii(hostile))

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from tasks.gitops.yaml_bytes import CannotEdit, Document
+from tasks.gitops.yaml_bytes import CannotEdit, Document, children
 from tasks.models import CommitId, Deployed, Hold, Release, Value
 
 FOLDER = ".slipway/customers"
@@ -37,19 +37,43 @@ def path(customer: str) -> str:
     return f"{FOLDER}/{customer}.yaml"
 
 
-def read(content: bytes) -> State:
-    """The state in a file. Raises `CannotEdit` for one that is broken: nothing is guessed about a customer."""
+def read(content: bytes, name: str) -> State:
+    """The state of this customer. Raises `CannotEdit` for a file that is broken: nothing is guessed about a customer."""
     from pydantic import ValidationError
 
-    Document(content)  # size, encoding, depth and syntax
     try:
-        return State.model_validate(_plain(yaml.safe_load(content)))
+        found = State.model_validate(_plain(_values(Document(content))))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(k) for k in first["loc"])
-        raise CannotEdit(
-            f"the state file is broken at {key}: {first['msg']}", "restore it from the last commit that had it right"
-        ) from error
+        raise _broken(f"at {'.'.join(str(k) for k in first['loc'])}: {first['msg']}") from error
+    # PyYAML lets ValueError through for a date such as 2026-13-45 and for a number of 5,000 digits.
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, CannotEdit):
+            raise
+        raise _broken(f": {' '.join(str(error).split())[:200]}") from error
+    if found.customer != name:
+        raise _broken(f"at customer: it is another's, {found.customer[:63]!r}")
+    return found
+
+
+def _values(document: Document) -> Any:
+    """The file's plain values. An alias or a key that stands twice could hide a hold, so neither is read."""
+    if len(document.roots) > 1 or document.shared:
+        raise _broken(": it has aliases, or several documents")
+    waiting = list(document.roots)
+    while waiting:
+        node = waiting.pop()
+        document.require_single_keys(node)
+        waiting += children(node)
+    try:
+        return yaml.constructor.SafeConstructor().construct_document(document.roots[0]) if document.roots else None
+    except RecursionError as error:
+        raise _broken(": it is nested too deeply") from error
+
+
+def _broken(how: str) -> CannotEdit:
+    colon = "" if how.startswith(":") else " "
+    return CannotEdit(f"the state file is broken{colon}{how}", "restore it from the last commit that had it right")
 
 
 def write(customer: str, release: Release) -> bytes:

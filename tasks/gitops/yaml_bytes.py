@@ -80,6 +80,8 @@ class Document:
         node = nodes[-1]
         if any(id(n) in self.shared for n in nodes):
             raise CannotEdit(f"{name} is shared through an anchor", "write the value out where it is used")
+        for n in nodes:
+            self.require_single_keys(n)
         if not isinstance(node, yaml.ScalarNode) or node.style in ("|", ">"):
             raise CannotEdit(f"{name} is not a single value", "make it a plain or quoted value")
         raw = self.text[node.start_mark.index : node.end_mark.index]
@@ -87,6 +89,13 @@ class Document:
             raise CannotEdit(f"{name} carries an anchor or a tag", "write the value without it")
         quote = raw[:1] if raw[:1] in ("'", '"') else ""
         return Scalar(path, node.start_mark.index, node.end_mark.index, node.value, quote)
+
+    def require_single_keys(self, node: yaml.Node) -> None:
+        """Parsers disagree on which of two equal keys counts. Raises `CannotEdit` when one stands twice in a mapping."""
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        for key, times in Counter(k.value for k, _ in pairs if isinstance(k, yaml.ScalarNode)).items():
+            if times > 1:
+                raise CannotEdit(f"the key {key[:40]} stands {times} times", "keep one of them")
 
     def replaced(self, values: Mapping[Scalar, str]) -> bytes:
         """The file with these scalars set. Raises `CannotEdit` when anything else would read differently."""
@@ -132,7 +141,7 @@ def _get(node: yaml.Node, key: str) -> list[yaml.Node]:
     return [value for k, value in node.value if isinstance(k, yaml.ScalarNode) and k.value == key]
 
 
-def _children(node: yaml.Node) -> list[yaml.Node]:
+def children(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
@@ -140,15 +149,15 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 
 def _shared(roots: Sequence[yaml.Node]) -> set[int]:
     """Ids of the nodes that an alias names too. Each node is visited once, however often it is named."""
-    named: Counter[int] = Counter()
+    named: Counter[int] = Counter(map(id, roots))
     seen: set[int] = set()
     waiting = list(roots)
     while waiting:
         node = waiting.pop()
         if id(node) not in seen:
             seen.add(id(node))
-            named.update(id(c) for c in _children(node))
-            waiting += _children(node)
+            named.update(id(c) for c in children(node))
+            waiting += children(node)
     return {node for node, times in named.items() if times > 1}
 
 

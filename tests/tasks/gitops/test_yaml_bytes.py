@@ -1,7 +1,7 @@
 """Only the wanted scalar changes; every other byte of the file stays, in every style that people write."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.gitops.yaml_bytes import CannotEdit, Document
@@ -112,6 +112,8 @@ values = st.recursive(
 )
 
 
+# The first run on a machine builds hypothesis's table of characters, which takes up to half a minute.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     before=st.dictionaries(keys, values, max_size=4),
     after=st.dictionaries(keys, values, max_size=4),
