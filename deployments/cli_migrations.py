@@ -5,14 +5,16 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from tasks.errors import ReleaseRefused, SlipwayError
+from tasks.errors import SlipwayError
+
+if TYPE_CHECKING:
+    from tasks.migrations.judge import Standing
 
 app = typer.Typer(no_args_is_help=True, help="Judge database migrations by running them on a scratch PostgreSQL.")
 out = Console(highlight=False)
@@ -26,37 +28,49 @@ class Format(StrEnum):
     text = "text"
     json = "json"
     github = "github"
+    gitlab = "gitlab"
+
+
+class Tool(StrEnum):
+    """What runs the migrations."""
+
+    alembic = "alembic"
+    command = "command"
 
 
 @app.command("check")
 def check(
     alembic_config: Annotated[Path, typer.Option(help="Path of alembic.ini.")] = Path("alembic.ini"),
-    start: Annotated[
-        list[str] | None, typer.Option("--from", help="Revision that a customer's database is at; may be repeated.")
-    ] = None,
+    start: Annotated[list[str] | None, typer.Option("--from", help="Revision that a customer's database is at; may be repeated.")] = None,
     to: Annotated[str, typer.Option(help="Revision to check up to.")] = "head",
     fleet: Annotated[
-        Path | None, typer.Option(help="YAML or JSON list of customers: customer, revision, metadata, rows.")
+        Path | None, typer.Option(help="YAML or JSON list of customers: customer, revision, source, metadata, rows, database.")
     ] = None,
-    postgres: Annotated[
-        str | None, typer.Option(help="Superuser URL of a scratch server; without it an embedded one.")
-    ] = None,
-    python: Annotated[
-        str, typer.Option(help="Interpreter with the app's dependencies; without it the active one.")
-    ] = "",
-    form: Annotated[Format, typer.Option("--format", help="text, json, or github (annotations).")] = Format.text,
+    postgres: Annotated[str | None, typer.Option(help="Superuser URL of a scratch server; without it an embedded one.")] = None,
+    preamble: Annotated[Path | None, typer.Option(help="SQL file with the extensions and roles that the app needs.")] = None,
+    python: Annotated[str, typer.Option(help="Interpreter with the app's dependencies; without it the active one.")] = "",
+    tool: Annotated[Tool, typer.Option(help="alembic, or command: anything that takes DATABASE_URL.")] = Tool.alembic,
+    upgrade_command: Annotated[str, typer.Option(help="With --tool command: what brings DATABASE_URL to the newest schema.")] = "",
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that the revisions may take in all.")] = 300,
+    form: Annotated[Format, typer.Option("--format", help="text, json, github (annotations), or gitlab (code quality).")] = Format.text,
 ) -> None:
     """Say whether the pending revisions may be released. Exit code 0: yes, 1: blocked, 2: could not be checked."""
     from tasks.migrations import local
+    from tasks.migrations.fleet_file import read_fleet, starts
+    from tasks.migrations.told import as_json
 
     try:
-        standings = [*_standings(fleet, python), *_starts(start)]
-        checked = local.check_alembic(alembic_config.resolve(), standings, to, postgres, python)
-    except SlipwayError as error:
+        standings = [*(read_fleet(fleet) if fleet else []), *starts(start or [])]
+        sql = preamble.read_text(encoding="utf-8") if preamble else ""
+        if tool is Tool.command:
+            checked = local.check_command(upgrade_command, Path.cwd(), standings, postgres, sql, timeout)
+        else:
+            checked = local.check_alembic(alembic_config.resolve(), standings, to, postgres, python, sql, timeout)
+    except (SlipwayError, OSError) as error:
         err.print(escape(str(error)), soft_wrap=True)
         raise typer.Exit(NOT_CHECKED) from None
-    seen = local.as_json(checked)
-    _print(seen, form)
+    seen = as_json(checked)
+    _print(seen, form, {r.id: r.path for r in checked.history.revisions})
     raise typer.Exit(BLOCKED if seen["blocking"] else 0)
 
 
@@ -70,71 +84,41 @@ def explain(rule: Annotated[str | None, typer.Argument(help="Name of a rule; wit
         err.print(f"there is no rule {escape(rule)}; rules are {', '.join(known)}", soft_wrap=True)
         raise typer.Exit(NOT_CHECKED)
     for r in [known[rule]] if rule else known.values():
-        out.print(
-            f"[bold]{r.name}[/] ({r.family})\n  when:   {escape(r.condition)}\n  effect: {escape(r.effect)}",
-            soft_wrap=True,
-        )
+        out.print(f"[bold]{r.name}[/] ({r.family})\n  when:   {escape(r.condition)}\n  effect: {escape(r.effect)}", soft_wrap=True)
         out.print(f"  bad:    {escape(r.bad)}\n  good:   {escape(r.good)}\n", soft_wrap=True)
 
 
-def _starts(revisions: Sequence[str] | None) -> list[Any]:
-    from tasks.migrations.judge import Standing
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of what `check --format json` writes."""
+    from tasks.migrations.told import schema as published
 
-    return [Standing(customer=f"a customer at {r}", revision=None if r == "base" else r) for r in revisions or ()]
-
-
-def _standings(fleet: Path | None, python: str) -> list[Any]:
-    """The customers of a fleet file. Raises `ReleaseRefused` for a file that is not one."""
-    from tasks.migrations import local
-    from tasks.migrations.judge import Standing
-
-    if fleet is None:
-        return []
-    try:
-        entries = yaml.safe_load(fleet.read_text(encoding="utf-8"))
-        metadata = {e["metadata"]: None for e in entries if e.get("metadata")}
-        mapped = {place: local.uses(place, python) for place in metadata}
-        return [
-            Standing(
-                customer=e["customer"],
-                revision=e.get("revision"),
-                rows=e.get("rows") or {},
-                uses=mapped.get(e.get("metadata")),
-            )
-            for e in entries
-        ]
-    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError) as error:
-        raise ReleaseRefused.because(
-            f"not a fleet file: {error!r}",
-            str(fleet),
-            "a list of customers, each with customer, revision, and optionally metadata and rows",
-        ) from error
+    sys.stdout.write(json.dumps(published(), indent=2) + "\n")
 
 
-def _print(seen: dict[str, Any], form: Format) -> None:
+def _print(seen: dict[str, Any], form: Format, paths: dict[str, str]) -> None:
+    from tasks.migrations.told import github, gitlab
+
     if form is Format.json:
         sys.stdout.write(json.dumps(seen, indent=2) + "\n")
-        return
-    for f in seen["findings"]:
-        if form is Format.github:
-            level = "error" if f["blocking"] else "notice"
-            print(f"::{level} title={f['rule']}::{_line(f['object'])} {_line(f['effect'])}; {_line(f['next_step'])}")
-            continue
-        mark = (
-            "blocked" if f["blocking"] else f"accepted: {f['accepted_because']}" if f["accepted_because"] else "allowed"
-        )
-        out.print(f"[bold]{escape(f['rule'])}[/] {escape(f['object'])} ({escape(mark)})", soft_wrap=True)
-        out.print(
-            escape(f"  revision {f['revision']}: {f['effect']}\n  seen:  {f['evidence']}\n  next:  {f['next_step']}"),
-            soft_wrap=True,
-        )
-    if form is Format.text:
-        pending = ", ".join(r["revision"] for r in seen["revisions"]) or "nothing"
-        out.print(
-            f"{'blocked' if seen['blocking'] else 'may be released'}: {pending} (phase {seen['phase']})", soft_wrap=True
-        )
+    elif form is Format.gitlab:
+        sys.stdout.write(json.dumps(gitlab(seen, paths), indent=2) + "\n")
+    elif form is Format.github:
+        sys.stdout.writelines(f"{line}\n" for line in github(seen, paths))
+    else:
+        _print_text(seen)
 
 
-def _line(text: str) -> str:
-    """One line for a workflow command: GitHub reads %0A as a line end."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+def _print_text(seen: dict[str, Any]) -> None:
+    for f in sorted(seen["findings"], key=lambda f: not f["blocking"]):
+        accepted = f["accepted_because"]
+        mark = "[red]blocked[/]" if f["blocking"] else f"[green]accepted:[/] {escape(accepted)}" if accepted else "[yellow]look at it[/]"
+        what = " ".join(part for part in (f["object"], f"in revision {f['revision']}" if f["revision"] else "") if part)
+        out.print(f"[bold]{escape(f['rule'])}[/] {escape(what)} ({mark})", soft_wrap=True)
+        told = [("effect", f["effect"]), ("seen", f["evidence"]), ("next", f["next_step"])]
+        out.print("\n".join(f"  {name + ':':<7} {escape(text)}" for name, text in told if text), soft_wrap=True)
+    pending = ", ".join(r["revision"] for r in seen["revisions"]) or "nothing is pending"
+    verdict = "[red]blocked[/]" if seen["blocking"] else "[green]may be released[/]"
+    out.print(f"{verdict}: {escape(pending)} (phase {seen['phase']})", soft_wrap=True)
+
+

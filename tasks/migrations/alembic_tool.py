@@ -1,105 +1,216 @@
-"""Alembic: the app's revisions run in a container of the app's own test image, never in this process."""
+"""Alembic: from the commit's revisions to what running them showed, from each place where customers stand.
 
-import json
-import tempfile
+The app's env.py, models and driver do the work, beside the app (`prober`, `probe.py`); the databases are ours (`scratch`).
+"""
+
+import hashlib
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
-from tasks.config import Config, Migrations
-from tasks.containers import Ended, postgres, private_network, run_command
-from tasks.errors import ReleaseRefused
 from tasks.migrations import trace
-from tasks.migrations.history import History, Revision, recorded
+from tasks.migrations.backwards import backwards
+from tasks.migrations.history import History, Revision, Run, recorded
+from tasks.migrations.judge import Standing, vanished
 from tasks.migrations.problem import problem
-from tasks.models import Finding, Reason
+from tasks.migrations.prober import Ask
+from tasks.migrations.scratch import Server
+from tasks.models import Finding, Value
 
-PROBE = (Path(__file__).parent / "probe.py").read_bytes()
-PLACE, RESULT = "/tmp/slipway-probe.py", "/tmp/slipway-probe.json"  # noqa: S108 - in the app's container
-
-
-def run(config: Config, settings: Migrations, image: str) -> History:
-    """Upgrades an empty scratch database to the commit's head and returns what was seen.
-
-    A problem of the revisions is in the history's `problems`. Raises `ReleaseRefused` when the image cannot run
-    Alembic at all.
-    """
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        private_network("migrations") as network,
-        postgres(network, config.postgres) as database,
-    ):
-        with psycopg.connect(database.host_url, autocommit=True) as connection:
-            connection.execute(trace.INSTALL)
-        result = Path(folder, "result.json")
-        ended = run_command(
-            image,
-            f"python {PLACE} {settings.config} {RESULT}",
-            network,
-            name="migrations",
-            timeout_seconds=settings.timeout,
-            env={"DATABASE_URL": database.url},
-            put={PLACE: PROBE},
-            take={RESULT: result},
-        )
-        if not result.exists():
-            raise _did_not_run(settings, ended)
-        with psycopg.connect(database.host_url) as connection:
-            rows = connection.execute(trace.READ_SNAPSHOTS).fetchall()
-            events = connection.execute(trace.READ_EVENTS).fetchall()
-        seen = json.loads(result.read_text())
-        revisions = [Revision(**r) for r in seen["revisions"]]
-        return recorded(revisions, rows, events, problems(seen, revisions, rows))
+NEXT = {
+    "graph": ("missing_parent", "restore the revision that is missing, or correct down_revision"),
+    "duplicate": ("duplicate_revision", "give one of the two files another revision id"),
+    "import": ("not_importable", "mend what cannot be imported"),
+    "start": ("env_fails", "mend env.py, or what it needs; the check runs it on an empty database of its own"),
+    "upgrade": ("upgrade_fails", "mend the revision; it was run on PostgreSQL, from the first revision on"),
+}
 
 
-def problems(seen: dict, revisions: Sequence[Revision], rows: Sequence[Any]) -> list[Finding]:
-    """What the probe says stands against running the revisions; a run that was cut off names where it was."""
-    if told := seen["problem"]:
-        steps = {
-            "graph": ("missing_parent", "restore the revision that is missing, or correct down_revision"),
-            "upgrade": (
-                "upgrade_fails",
-                "mend the revision; it was run on an empty PostgreSQL from the first revision on",
-            ),
-            "import": ("not_importable", "mend what cannot be imported; the check runs in the component's test image"),
-        }
-        rule, next_step = steps[told["kind"]]
-        revision = told.get("revision") or (
-            recorded(revisions, rows, [], []).unfinished() if rule == "upgrade_fails" else ""
-        )
-        return [problem(rule, told["what"], told["where"], next_step, revision)]
-    heads = sorted(seen["heads"])
-    if len(heads) > 1:
+class Start(Value):
+    """One place where customers stand: the heads of their databases, or a copy of one database."""
+
+    heads: tuple[str, ...]
+    database: str | None
+    customers: tuple[str, ...]
+
+
+def revisions(looked: dict[str, Any], target: str) -> History:
+    """What there is to run, and what stands against running it."""
+    found = tuple(Revision(**r) for r in looked["revisions"])
+    heads = tuple(sorted(looked["heads"]))
+    if told := looked["problem"]:
+        rule, next_step = NEXT[told["kind"]]
+        problems = (problem(rule, told["what"], told["where"], next_step, told.get("revision") or ""),)
+    elif len(heads) > 1 and target == "head":
         join = f'join them: alembic merge -m "merge" {" ".join(heads)}'
-        return [
-            problem(
-                "several_heads",
-                f"there are {len(heads)} heads: {', '.join(heads)}",
-                "the revisions' down_revision",
-                join,
-            )
-        ]
-    if not heads:
-        return [
-            problem(
-                "no_revisions",
-                "there are no revisions",
-                "script_location of alembic.ini",
-                "correct migrations.config in release.yaml",
-            )
-        ]
-    return []
+        problems = (problem("several_heads", f"there are {len(heads)} heads: {', '.join(heads)}", "down_revision", join),)
+    elif not found:
+        said = "correct script_location in alembic.ini, or the path of alembic.ini"
+        problems = (problem("no_revisions", "there are no revisions", "script_location of alembic.ini", said),)
+    else:
+        problems = ()
+    return History(revisions=found, heads=heads, problems=problems)
 
 
-def _did_not_run(settings: Migrations, ended: Ended) -> ReleaseRefused:
-    why = f"stopped after {settings.timeout:g} s" if ended.timed_out else f"ended with exit code {ended.exit_code}"
-    lines = "\n".join(f"    {line}" for line in ended.tail)
-    return ReleaseRefused(
-        Reason(
-            what=f"migrations: the check {why}\n{lines}",
-            where=f"{settings.component}, target {settings.target}",
-            next_step="the target must hold python, alembic, the app's models and its driver; or raise migrations.timeout",
-        )
-    )
+def run(ask: Ask, server: Server, config: str, looked: dict[str, Any], history: History, standings: Sequence[Standing], seconds: float) -> History:
+    """The history with its runs: each distinct start is made once, then upgraded to the heads while it records itself."""
+    if history.problems:
+        return history
+    gone = vanished(history, standings)
+    known = {r.id for r in history.revisions}
+    here = [s for s in standings if known.issuperset(s.heads)]
+    starts = [s for s in _starts(history, here) if s.database or history.pending(s.heads)]
+    places, failed = _bases(ask, server, config, looked, history, starts, seconds)
+    ready = [s for s in starts if s in places]
+    watched = [_watched(server, places[s], s) for s in ready]
+    jobs = [
+        {
+            "url": server.inside(places[s]),
+            "to": list(history.heads),
+            "seconds": seconds,
+            "check": n == 0,
+            "down": _down(history.pending(s.heads)),
+        }
+        for n, s in enumerate(watched)
+    ]
+    answers = ask(do="run", config=config, jobs=jobs)["jobs"] if jobs else []
+    runs = [_read(server, places[s], s, history, answer) for s, answer in zip(watched, answers, strict=True)]
+    problems = (*gone, *failed, *_missing(answers, history))
+    return history.model_copy(update={"runs": tuple(runs), "problems": problems})
+
+
+def _starts(history: History, standings: Sequence[Standing]) -> list[Start]:
+    """Each distinct start once, with its customers."""
+    found: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
+    for s in standings:
+        found.setdefault((s.heads, s.database), []).append(s.customer)
+    return [Start(heads=h, database=d, customers=tuple(c)) for (h, d), c in found.items()]
+
+
+def _bases(
+    ask: Ask, server: Server, config: str, looked: dict[str, Any], history: History, starts: Sequence[Start], seconds: float
+) -> tuple[dict[Start, str], list[Finding]]:
+    """A database at each start: a copy of the customer's, one that an earlier check made, or revisions run from nothing."""
+    places = {s: server.clone(s.database) for s in starts if s.database}
+    kept = server.kept() if server.keeps else {}
+    to_make: dict[Start, str] = {}
+    for start in (s for s in starts if not s.database):
+        wanted = {"config": config, "heads": list(start.heads), "ancestors": sorted(history.ancestors(start.heads)), "preamble": server.preamble}
+        template = next((name for name, made in kept.items() if _fits(made, wanted)), None)
+        if template or not start.heads:
+            places[start] = server.create(template) if template else server.create()
+        else:
+            to_make[start] = server.create()
+    jobs = [{"url": server.inside(name), "to": list(s.heads), "seconds": seconds} for s, name in to_make.items()]
+    answers = ask(do="run", config=config, jobs=jobs)["jobs"] if jobs else []
+    failed = []
+    for (start, name), answer in zip(to_make.items(), answers, strict=True):
+        if answer["problem"]:
+            failed.append(_failure(answer, "", "before the start of any customer"))
+            continue
+        if server.keeps:
+            name = server.create(server.keep(name, _made_from(config, start, history, looked, answer, server.preamble)))
+        places[start] = name
+    return places, failed
+
+
+def _made_from(config: str, start: Start, history: History, looked: dict, answer: dict, preamble: str) -> dict[str, Any]:
+    """What a kept database depends on: every file of the app that was opened for it, but no later revision."""
+    ancestors = history.ancestors(start.heads)
+    later = {r.path for r in history.revisions if r.id not in ancestors}
+    outside = (sysconfig.get_path("stdlib"), "/proc/", "/dev/", "/tmp/", "/usr/lib/", "/etc/")  # noqa: S108
+    files = sorted({_source(f) for f in (*looked["opened"], *answer["opened"])})
+    ours = [f for f in files if f not in later and "site-packages" not in f and not f.startswith(outside) and Path(f).is_file()]
+    return {
+        "config": config,
+        "heads": list(start.heads),
+        "ancestors": sorted(ancestors),
+        "preamble": preamble,
+        "files": ours,
+        "digest": _digest(ours),
+    }
+
+
+def _fits(made: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return all(made.get(k) == v for k, v in wanted.items()) and made["digest"] == _digest(made["files"])
+
+
+def _digest(files: Sequence[str]) -> str:
+    content = hashlib.sha256()
+    for name in files:
+        path = Path(name)
+        content.update(path.read_bytes() if path.is_file() else b"gone")
+        content.update(b"\0")
+    return content.hexdigest()
+
+
+def _source(file: str) -> str:
+    path = Path(file)
+    return str(path.parent.parent / f"{path.name.split('.')[0]}.py") if path.parent.name == "__pycache__" else file
+
+
+def _watched(server: Server, name: str, start: Start) -> Start:
+    """The database records itself from here on; a copy says itself where it stands."""
+    with server.connect(name) as connection:
+        connection.execute(trace.INSTALL)
+        if not start.database:
+            return start
+        heads = [h for (t,) in connection.execute(trace.VERSION_TABLES_THERE).fetchall() for (h,) in connection.execute(f"TABLE {t}").fetchall()]
+    return start.model_copy(update={"heads": tuple(sorted(heads))})
+
+
+def _down(pending: Sequence[Revision]) -> list[str]:
+    """Where to go back to, one revision at a time; nowhere across branches, where order is by chance."""
+    if any(len(r.parents) > 1 for r in pending) or any(b.parents != (a.id,) for a, b in zip(pending, pending[1:], strict=False)):
+        return []
+    return [r.parents[0] if r.parents else "base" for r in reversed(pending)]
+
+
+def _read(server: Server, name: str, start: Start, history: History, answer: dict[str, Any]) -> Run:
+    with server.connect(name) as connection:
+        seen, events = (connection.execute(q).fetchall() if _there(connection) else [] for q in (trace.READ_SNAPSHOTS, trace.READ_EVENTS))
+    pending = history.pending(start.heads)
+    if not seen:
+        lost = problem("not_watched", "the revisions removed what watches them", "", "leave the schema slipway_trace alone", pending[-1].id if pending else "")
+        return Run(start=start.heads, customers=start.customers, revisions=pending, problems=(lost,))
+    run = recorded(start.heads, pending, seen, events)
+    problems = _troubles(run, answer)
+    return run.model_copy(update={"customers": start.customers, "problems": tuple(problems)})
+
+
+def _there(connection: Any) -> bool:
+    return connection.execute("SELECT to_regclass('slipway_trace.events')").fetchone() != (None,)
+
+
+def _troubles(run: Run, answer: dict[str, Any]) -> list[Finding]:
+    if answer["problem"]:
+        return [_failure(answer, run.unfinished(), "")]
+    if left := run.unfinished():
+        what = f"revision {left} could not be watched"
+        return [problem("not_watched", what, "", "let Alembic keep its usual version table (one column, version_num)", left)]
+    return backwards(run, answer["warnings"])
+
+
+def _failure(answer: dict[str, Any], revision: str, when: str) -> Finding:
+    """What was raised, or how long it took, with the last lines that were printed."""
+    told = answer["problem"]
+    kind = told["kind"] if told["kind"] != "start" or not revision or "sqlalchemy" not in told.get("module", "") else "upgrade"
+    rule, next_step = NEXT[kind]
+    said = "; ".join(part for part in (told["where"], when, *(answer.get("tail") or [])[-3:]) if part)
+    return problem(rule, told["what"], said, next_step, told.get("revision") or (revision if rule == "upgrade_fails" else ""))
+
+
+def _missing(answers: Sequence[dict[str, Any]], history: History) -> list[Finding]:
+    """What the models have and the migrated database lacks: new code would fail on it."""
+    lacking = [m for answer in answers for m in answer["missing"]]
+    found = []
+    for kind, table, column in lacking:
+        name = f"{table}.{column}" if column else table
+        if kind == "unknown":
+            found.append(problem("model_drift", "the models could not be compared with the database", table, "see env.py's target_metadata", blocking=False))
+            continue
+        what = f"the models have the {kind} {name}, and the migrated database does not"
+        step = f'write the revision that adds it: alembic revision --autogenerate -m "add {name}"'
+        found.append(problem("model_drift", what, "compare_metadata", step, history.head or "").model_copy(update={"object": name}))
+    return found

@@ -1,6 +1,7 @@
-"""What running a commit's migrations from an empty database showed, revision by revision."""
+"""What running the pending revisions from one starting point showed, revision by revision."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
@@ -37,71 +38,102 @@ class Lock(Value):
 
 
 class Event(Value):
-    """One thing that PostgreSQL said happened: a command's end, a table rewritten, objects dropped, rows changed."""
+    """One thing that PostgreSQL said happened: a command or revision ended, a table was rewritten, objects dropped, rows changed."""
 
     number: int
-    kind: Literal["command", "rewrite", "drop", "rows"]
+    kind: Literal["command", "rewrite", "drop", "rows", "end"]
     tag: str
     query: str | None
     objects: tuple[Touched, ...]
     locks: tuple[Lock, ...]
     scans: dict[str, int] = Field(description="oid -> sequential scans that the command itself made")
+    changed: int = Field(default=0, description="rows that a statement changed")
+    lock_timeout: str | None = None
     session: int
     transaction: str
 
+    def scanned(self, table: Table) -> bool:
+        """Whether the command read every row of the table."""
+        return bool(self.scans.get(str(table.oid)))
+
+    def modes(self, table: Table) -> set[str]:
+        """The locks that the session held on the table when the command had ended."""
+        return {lock.mode for lock in self.locks if lock.oid == table.oid}
+
 
 class Step(Value):
-    """One pending revision as a rule sees it: what it found, what it left, and what it did between.
+    """What a rule looks at: the pending revisions one by one, or all of them at once.
 
-    What was there for code that runs at the start is told by who made it, not by order: with merged branches a
-    pending revision may have run before the start's own.
+    `start` is what code that runs at the customer knows: whatever is not in it is new, and nobody waits for it or misses it.
     """
 
     revision: Revision
+    start: Snapshot
     before: Snapshot
     after: Snapshot
     events: tuple[Event, ...]
-    pending: frozenset[str]
-    makers: dict[str, str] = Field(description="'oid' or 'oid:attnum' -> the revision that made the table or column")
 
     @property
     def seconds(self) -> float:
         """From the end of the revision before to the end of this one."""
-        return max(0.0, self.after.at - self.before.at) if self.before.at else 0.0
+        return max(0.0, self.after.at - self.before.at)
 
-    @property
+    @cached_property
     def changes(self) -> list[Change]:
-        """Differences to what code that runs at the start can know.
-
-        A column that this release adds is new to that code however often it is changed: each state of it counts as added.
-        """
-        found = []
-        for change in compare(self.before, self.after):
-            new = bool(change.before) and self._is_new(f"{change.oid}:{change.number}")
-            if self._is_new(str(change.oid)) or (new and change.kind != "column changed"):
-                continue
-            found.append(change.model_copy(update={"kind": "column added", "before": None}) if new else change)
-        return found
+        """Differences of tables that were there at the start."""
+        return [c for c in compare(self.before, self.after) if self.start.table(c.oid)]
 
     @property
     def old_tables(self) -> list[Table]:
-        """The tables that were there before the release, as this revision found them."""
-        return [t for t in self.before.tables if not self._is_new(str(t.oid))]
+        """The tables that were there at the start, as this step found them."""
+        return [t for t in self.before.tables if self.start.table(t.oid)]
 
     def old(self, oid: int | None) -> Table | None:
-        """The table as the revision found it; None for one that is new in this release."""
-        return next((t for t in self.old_tables if t.oid == oid), None)
-
-    def _is_new(self, key: str) -> bool:
-        return self.makers.get(key) in self.pending
+        """A table that was there at the start, as this step found it; None for one that is new."""
+        return self.before.table(oid) if self.start.table(oid) else None
 
 
-class History(Value):
-    """Revisions from the first to the head, the snapshot after each, and what stands against releasing them."""
+class Run(Value):
+    """The pending revisions of one starting point, the snapshot after each that ran, and what happened between."""
 
+    start: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
     revisions: tuple[Revision, ...] = ()
     snapshots: tuple[Snapshot, ...] = (Snapshot(),)
     events: tuple[Event, ...] = ()
+    back: tuple[Snapshot, ...] = Field(default=(), description="after each downgrade, in the order they were run")
+    problems: tuple[Finding, ...] = ()
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The revisions that ran, in order, with what each did."""
+        known = {r.id: r for r in self.revisions}
+        pairs = zip(self.snapshots, self.snapshots[1:], strict=False)
+        return [self._step(known.get(b.revision) or Revision(id=b.revision), a, b) for a, b in pairs]
+
+    @property
+    def whole(self) -> Step | None:
+        """All that ran as one step: what is made and taken back in between is nobody's business."""
+        if not self.steps:
+            return None
+        return self._step(self.steps[-1].revision, self.snapshots[0], self.snapshots[-1])
+
+    def _step(self, revision: Revision, before: Snapshot, after: Snapshot) -> Step:
+        events = tuple(e for e in self.events if before.number < e.number < after.number)
+        return Step(revision=revision, start=self.snapshots[0], before=before, after=after, events=events)
+
+    def unfinished(self) -> str:
+        """The revision that was running when the run stopped; '' when all are done."""
+        seen = {s.revision for s in self.snapshots}
+        return next((r.id for r in self.revisions if r.id not in seen), "")
+
+
+class History(Value):
+    """The commit's revisions, the runs from each starting point, and what stands against releasing them at all."""
+
+    revisions: tuple[Revision, ...] = Field(default=(), description="every revision up to the target, parents first")
+    heads: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
     problems: tuple[Finding, ...] = ()
 
     @property
@@ -109,38 +141,14 @@ class History(Value):
         """The last revision; None without any."""
         return self.revisions[-1].id if self.revisions else None
 
-    def pending(self, start: str | None) -> tuple[Revision, ...]:
+    def pending(self, start: Sequence[str]) -> tuple[Revision, ...]:
         """The revisions that a database at `start` still has to run, in order."""
-        done = self._with_ancestors(start)
+        done = self.ancestors(start)
         return tuple(r for r in self.revisions if r.id not in done)
 
-    def steps(self, start: str | None) -> list[Step]:
-        """The pending revisions that ran, with what each did."""
-        pending, makers, ids = self.pending(start), self._makers(), [s.revision for s in self.snapshots]
-        names = frozenset(r.id for r in pending)
-        return [self._step(r, ids.index(r.id), names, makers) for r in pending if r.id in ids]
-
-    def _step(self, revision: Revision, place: int, pending: frozenset[str], makers: dict[str, str]) -> Step:
-        before, after = self.snapshots[place - 1], self.snapshots[place]
-        events = tuple(e for e in self.events if before.number < e.number < after.number)
-        return Step(revision=revision, before=before, after=after, events=events, pending=pending, makers=makers)
-
-    def _makers(self) -> dict[str, str]:
-        made: dict[str, str] = {}
-        for snapshot in self.snapshots:
-            for table in snapshot.tables:
-                made.setdefault(str(table.oid), snapshot.revision)
-                for column in table.columns:
-                    made.setdefault(f"{table.oid}:{column.number}", snapshot.revision)
-        return made
-
-    def unfinished(self) -> str:
-        """The revision that was running when a run stopped: its parents are done, it is not."""
-        seen = {s.revision for s in self.snapshots}
-        return next((r.id for r in self.revisions if r.id not in seen and seen.issuperset(r.parents)), "")
-
-    def _with_ancestors(self, revision: str | None) -> set[str]:
-        parents, done, waiting = {r.id: r.parents for r in self.revisions}, set(), [revision] if revision else []
+    def ancestors(self, start: Sequence[str]) -> set[str]:
+        """These revisions and all before them."""
+        parents, done, waiting = {r.id: r.parents for r in self.revisions}, set(), list(start)
         while waiting:
             current = waiting.pop()
             if current not in done:
@@ -149,14 +157,25 @@ class History(Value):
         return done
 
 
-def recorded(
-    revisions: Sequence[Revision], seen: Sequence[Any], events: Sequence[Any], problems: Sequence[Finding]
-) -> History:
-    """A history out of the rows that the scratch database kept."""
-    names = ("number", "kind", "tag", "query", "objects", "locks", "scans", "session", "transaction")
-    return History(
-        revisions=tuple(revisions),
-        snapshots=tuple(snapshots(seen)),
-        problems=tuple(problems),
+def recorded(start: Sequence[str], pending: Sequence[Revision], seen: Sequence[Any], events: Sequence[Any]) -> Run:
+    """A run out of the rows that its scratch database kept."""
+    names = ("number", "kind", "tag", "query", "objects", "locks", "scans", "changed", "lock_timeout", "session", "transaction")
+    taken = snapshots(seen)
+    up = _upwards(taken, start)
+    return Run(
+        start=tuple(start),
+        revisions=tuple(pending),
+        snapshots=tuple(taken[:up]),
+        back=tuple(taken[up:]),
         events=tuple(Event(**dict(zip(names, row, strict=True))) for row in events),
     )
+
+
+def _upwards(seen: list[Snapshot], start: Sequence[str]) -> int:
+    """How many come before the first revision that comes a second time: from there on it was a downgrade."""
+    known = {"", *start}
+    for number, snapshot in enumerate(seen):
+        if number and snapshot.revision in known:
+            return number
+        known.add(snapshot.revision)
+    return len(seen)

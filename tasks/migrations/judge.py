@@ -1,94 +1,127 @@
-"""Judges a history for customers: what is pending there, what it does, and whose running code it would break."""
+"""Judges what was recorded for the customers who stand there: what it does, and whose running code it would break."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from tasks.migrations.history import History
+from tasks.migrations.catalogue import compare
+from tasks.migrations.code import Code
+from tasks.migrations.history import History, Run, Step
 from tasks.migrations.problem import problem
-from tasks.migrations.rules.every import RULES
+from tasks.migrations.rules.every import COMPATIBILITY, LOCKS
+from tasks.migrations.rules.rule import Hit, Rule
 from tasks.models import Finding, MigrationReport, Value
 
-# A contract takes something away; it harms nobody whose code does not use it.
-CONTRACT = ("drop_table", "drop_column", "rename_table", "rename_column")
+# A table of this size is read, copied or indexed in the time of a query; nobody notices the wait.
+FEW_ROWS = 10_000
 
 
 class Standing(Value):
-    """Where one customer is: the revision of its database, what the code there maps (None: not known), its tables' rows."""
+    """Where one customer is: the heads of its database, the code there (None: not known), its tables' rows."""
 
     customer: str
-    revision: str | None
-    uses: dict[str, tuple[str, ...]] | None = None
+    heads: tuple[str, ...] = ()
+    metadata: str = ""
+    code: Code | None = None
     rows: dict[str, int] = {}
-
-    def may_use(self, finding: Finding) -> bool:
-        """Whether the code that runs there may use the object of a finding; what is not known may be used."""
-        if self.uses is None:
-            return True
-        table, _, column = (
-            finding.object.rpartition(".") if finding.object not in self.uses else (finding.object, "", "")
-        )
-        return table in self.uses and (not column or column in self.uses[table])
+    database: str | None = None
+    source: str | None = None  # a checkout of the release that runs there
+    note: str = ""  # why it is still there: 'held at 1f3a9c2 until 3 December'
 
 
 def judge(history: History, standings: Sequence[Standing], seconds: float = 0.0) -> MigrationReport:
-    """The report for these customers; each distinct starting point is judged once."""
-    starts = tuple(sorted({s.revision for s in standings}, key=lambda r: r or ""))
-    problems = [*history.problems, *_unseen(history), *_vanished(history, standings)]
-    judged = [f for start in starts for f in _at(history, start, standings)]
+    """The report for these customers; what is found at several starting points is told once, with all who are in the way."""
     found: dict[tuple[str, str, str], Finding] = {}
-    for finding in [*problems, *judged]:
+    for finding in [*history.problems, *(f for run in history.runs for f in _run(run, _here(run, standings)))]:
         key = (finding.revision, finding.rule, finding.object)
-        if key not in found or finding.blocking:
-            found[key] = finding
+        found[key] = _joined(found[key], finding) if key in found else finding
+    starts = sorted({s.heads for s in standings})
     return MigrationReport(
         head=history.head,
-        starts=starts,
+        starts=tuple(" ".join(s) or None for s in starts),
         seconds=seconds,
         findings=tuple(found.values()),
-        pending={s or "": tuple(r.id for r in history.pending(s)) for s in starts},
+        pending={" ".join(s): tuple(r.id for r in history.pending(s)) for s in starts},
     )
 
 
-def _at(history: History, start: str | None, standings: Sequence[Standing]) -> list[Finding]:
-    here = [s for s in standings if s.revision == start]
-    found = [f for step in history.steps(start) for rule in RULES for f in rule.findings(step)]
-    return [_for_customers(f, here) for f in found]
+def _here(run: Run, standings: Sequence[Standing]) -> list[Standing]:
+    return [s for s in standings if s.customer in run.customers]
 
 
-def _for_customers(finding: Finding, here: Sequence[Standing]) -> Finding:
-    """Names who is in the way of a contract; nobody is: it may run. Locks are named with the rows that they wait for."""
-    evidence = [finding.evidence] if finding.evidence else []
-    update: dict[str, object] = {}
-    if finding.rule in CONTRACT:
-        blockers = [s.customer for s in here if s.may_use(finding)]
-        evidence.append(
-            f"blocked by {', '.join(sorted(blockers))}" if blockers else "no customer's running code uses it"
-        )
-        update["blocking"] = finding.blocking and bool(blockers)
-    table = finding.object.split(".")[0]
-    evidence += [f"{table} at {s.customer}: {s.rows[table]} rows" for s in here if table in s.rows]
-    return finding.model_copy(update={**update, "evidence": "; ".join(evidence)})
+def _run(run: Run, here: Sequence[Standing]) -> Iterator[Finding]:
+    yield from run.problems
+    if run.whole:
+        for rule in COMPATIBILITY:
+            for hit in rule.find(run.whole):
+                yield _compatibility(rule, hit, _doer(run, rule, hit), here)
+    for step in run.steps:
+        for rule in LOCKS:
+            for hit in rule.find(step):
+                yield _lock(rule, hit, step, here)
 
 
-def _unseen(history: History) -> list[Finding]:
-    """Revisions whose end the database did not record: judging them would be a guess."""
-    seen = {s.revision for s in history.snapshots}
-    lost = [r.id for r in history.revisions if r.id not in seen]
-    if history.problems or not lost:
-        return []
-    next_step = "let Alembic keep its usual version table (one column, version_num)"
-    return [problem("not_watched", f"revision {', '.join(lost)} could not be watched", "", next_step)]
+def _doer(run: Run, rule: Rule, hit: Hit) -> Step:
+    """The revision that did it: the last of which the rule says the same, or that touched the table, or the last."""
+    alone = [s.model_copy(update={"start": s.before}) for s in run.steps]
+    saying = [s for s in alone if any(h.object == hit.object for h in rule.find(s))]
+    touching = [s for s in alone if any(c.oid == hit.oid for c in compare(s.before, s.after))]
+    return (saying or touching or run.steps)[-1]
 
 
-def _vanished(history: History, standings: Sequence[Standing]) -> list[Finding]:
+def _compatibility(rule: Rule, hit: Hit, step: Step, here: Sequence[Standing]) -> Finding:
+    """Names who is in the way; nobody is: it may run."""
+    harmed = [s for s in here if s.code is None or rule.harms(hit, s.code)]
+    blockers = {"yes": harmed, "known code": [s for s in harmed if s.code], "no": []}[rule.blocks]
+    names = ", ".join(sorted(f"{s.customer}: {s.note}" if s.note else s.customer for s in blockers))
+    said = f"blocked by {names}" if blockers else "" if harmed else "no customer's running code uses it"
+    return _finding(rule, hit, step, bool(blockers), said)
+
+
+def _lock(rule: Rule, hit: Hit, step: Step, here: Sequence[Standing]) -> Finding:
+    """A lock is long only where the table has many rows; where nobody said how many, there are."""
+    rows = {s.customer: s.rows.get(hit.table) for s in here}
+    waiting = [c for c, n in rows.items() if not rule.sized or n is None or n >= FEW_ROWS]
+    sizes = [f"{hit.table} at {c}: {amount(n)} rows" for c, n in rows.items() if n is not None]
+    return _finding(rule, hit, step, rule.blocks == "yes" and bool(waiting or not here), ", ".join(sizes))
+
+
+def _finding(rule: Rule, hit: Hit, step: Step, blocking: bool, said: str) -> Finding:
+    accepted = step.revision.accepts.get(rule.name, "")
+    return Finding(
+        rule=rule.name,
+        family=rule.family,
+        blocking=blocking and not accepted,
+        revision=step.revision.id,
+        object=hit.object,
+        effect=rule.effect.format(table=hit.table),
+        evidence="; ".join(part for part in (hit.evidence, said) if part),
+        next_step=rule.next_step.format(table=hit.table, column=hit.column, new=hit.new),
+        accepted_because=accepted,
+    )
+
+
+def _joined(one: Finding, other: Finding) -> Finding:
+    """The same from two starting points: it blocks if it blocks one of them."""
+    first, second = (one, other) if one.blocking else (other, one)
+    said = [*first.evidence.split("; "), *second.evidence.split("; ")]
+    wanted = [s for s in dict.fromkeys(said) if s != "no customer's running code uses it" or not first.blocking]
+    return first.model_copy(update={"evidence": "; ".join(wanted)})
+
+
+def amount(number: int) -> str:
+    """A number as people say it: 12 million, 4,100."""
+    return f"{number / 1e6:.3g} million" if number >= 1_000_000 else f"{number:,}"
+
+
+def vanished(history: History, standings: Sequence[Standing]) -> list[Finding]:
+    """Customers at a revision that the commit does not have."""
     known = {r.id for r in history.revisions}
-    heads = {s.revision for s in standings if s.revision and s.revision not in known} if known else set()
-    at = {h: ", ".join(s.customer for s in standings if s.revision == h) for h in heads}
+    heads = sorted({h for s in standings for h in s.heads if h not in known}) if known else []
     return [
         problem(
             "revision_vanished",
-            f"{at[head]} stand at revision {head}, which this commit does not have",
+            f"{', '.join(s.customer for s in standings if h in s.heads)} stand at revision {h}, which this commit does not have",
             "",
-            f"restore revision {head}; a revision that has run anywhere must stay as it is",
+            f"restore revision {h}; a revision that has run anywhere must stay as it is",
         )
-        for head in sorted(heads)
+        for h in heads
     ]

@@ -1,33 +1,43 @@
-"""Rows are changed in bulk in a transaction that already keeps others away from the table."""
+"""Rows are changed or copied in bulk in a transaction that keeps others away from a table."""
 
-from tasks.migrations.history import Step
+import re
+
+from tasks.migrations.history import Event, Step
+from tasks.migrations.rules.locked import strongest, waiting
 from tasks.migrations.rules.rule import Hit, Rule
 
-STRONG = ("ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
+SELECTS = re.compile(r"\b(SELECT|TABLE)\b", re.IGNORECASE)
 
 
 def find(step: Step) -> list[Hit]:
-    """The lock is held until the transaction ends: the table that is locked need not be the one that is filled."""
-    hits = []
-    for event in step.events:
-        filled = next((step.old(o.oid) for o in event.objects), None) if event.kind == "rows" else None
-        if filled is None or event.tag == "TRUNCATE":
-            continue
-        for lock in event.locks:
-            locked = step.old(lock.oid)
-            if locked and lock.mode in STRONG:
-                said = f"{event.tag} of {filled.name} while the transaction held {lock.mode} on {locked.name}"
-                hits.append(Hit(table=filled.name, new=locked.name, evidence=said))
-    return hits[:1]
+    """The lock is held until the transaction ends: the table that is locked need not be the one that is filled.
+
+    What takes long is to go through the rows of a table that was there before: a few rows given in the statement are
+    written at once, and an index finds a few others. A truncated table is empty.
+    """
+    hits: dict[int, Hit] = {}
+    for event in (e for e in step.events if e.kind == "rows" and e.tag != "TRUNCATE" and _through(step, e)):
+        if table := waiting(step, event):
+            filled = step.after.table(event.objects[0].oid) or step.before.table(event.objects[0].oid)
+            said = f"{event.tag} of {filled.name if filled else 'a table'} while the transaction held {strongest(event, table)} on {table.name}"
+            hits.setdefault(table.oid, Hit.on(table, said, filled.name if filled else table.name))
+    return list(hits.values())
+
+
+def _through(step: Step, event: Event) -> bool:
+    """Whether the statement goes through all rows of an old table."""
+    return any(event.scanned(t) for t in step.old_tables)
 
 
 RULE = Rule(
     name="backfill_under_lock",
     family="locks",
-    condition="a revision changes rows in the transaction in which it locked a table that was there before the release",
-    effect="the lock is held until all rows are changed, and everyone who uses the locked table waits",
-    next_step="fill {table} in a revision of its own, in batches, after the one that changes {new} has been committed",
+    condition="a revision goes through the rows of a table, to change or copy them, in a transaction that has locked a table that was there before "
+    "the release",
+    effect="the lock is held until all rows are done, and everyone who uses the locked table waits",
+    next_step="fill {new} in a revision of its own, in batches, after the one that changes {table} has been committed; with "
+    "transaction_per_migration=True in env.py",
     bad="BEGIN; ALTER TABLE orders ADD COLUMN size int; UPDATE orders SET size = 1; COMMIT",
-    good="ALTER TABLE orders ADD COLUMN size int;; UPDATE orders SET size = 1 WHERE id BETWEEN 1 AND 1000",
+    good="BEGIN; ALTER TABLE orders ADD COLUMN size int; INSERT INTO customers VALUES (1); COMMIT",
     find=find,
 )

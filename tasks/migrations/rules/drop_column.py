@@ -1,6 +1,14 @@
-"""A column is dropped that running code may still read or write."""
+"""A column goes away."""
 
+from tasks.migrations.history import Step
 from tasks.migrations.rules.rule import Hit, Rule
+from tasks.migrations.rules.stand_in import stand_in
+
+
+def find(step: Step) -> list[Hit]:
+    """Also when a column of the same name comes in its place: the values are gone."""
+    return [Hit.of(c) for c in step.changes if c.kind == "column dropped" and not stand_in(step, c.oid)]
+
 
 RULE = Rule(
     name="drop_column",
@@ -10,5 +18,5 @@ RULE = Rule(
     next_step='release code that no longer uses {table}.{column}; then drop it in a later revision with slipway_accept = {{"drop_column": "why it is unused"}}',
     bad="ALTER TABLE orders DROP COLUMN note",
     good="ALTER TABLE orders ALTER COLUMN note SET DEFAULT ''",
-    find=lambda step: [Hit.of(c) for c in step.changes if c.kind == "column dropped"],
+    find=find,
 )

@@ -1,24 +1,32 @@
-"""An index is built while writes to its table wait."""
+"""An index is built while writes wait."""
 
-from tasks.migrations.history import Step
+from tasks.migrations.catalogue import Table
+from tasks.migrations.history import Event, Step
 from tasks.migrations.rules.rule import Hit, Rule
 
 
 def find(step: Step) -> list[Hit]:
-    """CREATE INDEX holds SHARE on its table; with CONCURRENTLY it does not (PostgreSQL manual, CREATE INDEX)."""
+    """CREATE INDEX and REINDEX hold SHARE or more on what they read; with CONCURRENTLY they do not (PostgreSQL manual).
+
+    An index ON ONLY a partitioned table reads nothing: none of the partitions is locked.
+    """
     hits = []
-    for event in step.events:
-        for made in event.objects if event.tag == "CREATE INDEX" else ():
-            table = step.old(made.table)
-            if table and any(lock.oid == table.oid and lock.mode == "ShareLock" for lock in event.locks):
-                hits.append(
-                    Hit(
-                        table=table.name,
-                        new=made.name,
-                        evidence=f"ShareLock on {table.name} while {made.name} was built",
-                    )
-                )
+    for event in (e for e in step.events if e.kind == "command" and e.tag in ("CREATE INDEX", "REINDEX")):
+        for made in event.objects:
+            if (table := step.old(made.table)) and _built(step, event, table):
+                name = made.name.split(".")[-1]
+                hits.append(Hit.on(table, f"{event.tag} held ShareLock on {table.name}", name))
     return hits
+
+
+def _built(step: Step, event: Event, table: Table) -> bool:
+    holding = {k.oid for k in event.locks if k.mode in ("ShareLock", "AccessExclusiveLock")}
+    return any(t.oid in holding for t in [table, *_below(step, table)] if t.kind != "p")
+
+
+def _below(step: Step, table: Table) -> list[Table]:
+    children = [t for t in step.old_tables if t.parent == table.oid]
+    return children + [t for child in children for t in _below(step, child)]
 
 
 RULE = Rule(
@@ -26,7 +34,7 @@ RULE = Rule(
     family="locks",
     condition="a revision builds an index without CONCURRENTLY on a table that was there before the release",
     effect="every write to the table waits until the index is built",
-    next_step="build it with op.create_index(..., postgresql_concurrently=True) inside op.get_context().autocommit_block() on {table}",
+    next_step='with op.get_context().autocommit_block(): op.create_index("{new}", "{table}", [...], postgresql_concurrently=True)',
     bad="CREATE INDEX orders_note ON orders (note)",
     good="CREATE INDEX CONCURRENTLY orders_note ON orders (note)",
     find=find,

@@ -1,22 +1,18 @@
-"""A column becomes NOT NULL, and PostgreSQL reads all rows to believe it."""
+"""SET NOT NULL reads every row while the table is locked."""
 
 from tasks.migrations.history import Step
-from tasks.migrations.rules.constraint_validating import scan_under_lock
+from tasks.migrations.rules.locked import scans_under_lock, strongest
 from tasks.migrations.rules.rule import Hit, Rule
 
 
 def find(step: Step) -> list[Hit]:
     """No scan happens when a valid CHECK (column IS NOT NULL) proves it (since PostgreSQL 12)."""
+    scans = {table.oid: event for event, table in scans_under_lock(step)}
     hits = []
-    for change in step.changes:
-        tightened = change.before and change.after and change.after.required and not change.before.required
-        table = step.old(change.oid)
-        if change.kind == "column changed" and tightened and table and (event := scan_under_lock(step.events, table)):
-            hits.append(
-                Hit.of(change).model_copy(
-                    update={"evidence": f"{event.tag} scanned {table.name} under AccessExclusiveLock"}
-                )
-            )
+    for change in (c for c in step.changes if c.kind == "column changed" and c.oid in scans):
+        table, event = step.before.table(change.oid), scans[change.oid]
+        if table and change.before and change.after and change.after.required and not change.before.required:
+            hits.append(Hit.of(change, f"{event.tag} scanned {table.name} under {strongest(event, table)}"))
     return hits
 
 
@@ -25,7 +21,8 @@ RULE = Rule(
     family="locks",
     condition="a revision sets NOT NULL on a column of a table that was there before the release, without a CHECK that proves it",
     effect="every read and write of the table waits until every row is checked",
-    next_step="add CHECK ({column} IS NOT NULL) NOT VALID on {table}, VALIDATE it in a later revision, then SET NOT NULL, then drop the CHECK",
+    next_step='op.create_check_constraint("{column}_not_null", "{table}", "{column} IS NOT NULL", postgresql_not_valid=True); VALIDATE it in a '
+    'later revision; then op.alter_column("{table}", "{column}", nullable=False), and drop the CHECK',
     bad="ALTER TABLE orders ALTER COLUMN note SET NOT NULL",
     good="ALTER TABLE orders ALTER COLUMN note SET DEFAULT ''",
     find=find,

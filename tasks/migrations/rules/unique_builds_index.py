@@ -7,24 +7,17 @@ KINDS = {"u": "UNIQUE", "p": "PRIMARY KEY", "x": "EXCLUDE"}
 
 
 def find(step: Step) -> list[Hit]:
-    """ADD CONSTRAINT ... USING INDEX takes an index that was there before the command; then nothing is built."""
+    """ADD CONSTRAINT ... USING INDEX takes an index that was built before, CONCURRENTLY or found by its own rule."""
     hits = []
-    for table in step.old_tables:
-        before, after = step.before.table(table.oid), step.after.table(table.oid)
-        if before is None or after is None:
-            continue
-        known = {c.oid for c in before.constraints}
-        built = {o.oid for e in step.events if e.tag == "CREATE INDEX" for o in e.objects}
-        names = {i.name for i in after.indexes if i.oid in built}
-        for c in after.constraints:
-            if c.kind in KINDS and c.oid not in known and c.name not in names:
-                hits.append(
-                    Hit(
-                        table=table.name,
-                        new=c.name,
-                        evidence=f"ALTER TABLE built the index of {KINDS[c.kind]} {c.name}",
-                    )
-                )
+    rewritten = {o.oid for e in step.events if e.kind == "rewrite" for o in e.objects}  # makes all indexes anew
+    built = {o.oid for e in step.events if e.tag == "CREATE INDEX" for o in e.objects}
+    for table in (t for t in step.old_tables if t.oid not in rewritten):
+        now = step.after.table(table.oid)
+        known, ready = {c.oid for c in table.constraints}, {i.oid for i in table.indexes} | built
+        for c in (c for c in now.constraints if c.kind in KINDS and c.oid not in known) if now else ():
+            index = next((i for i in now.indexes if i.name == c.name), None) if now else None
+            if index is None or index.oid not in ready:
+                hits.append(Hit.on(table, f"ALTER TABLE built the index of {KINDS[c.kind]} {c.name}", c.name))
     return hits
 
 
@@ -33,7 +26,8 @@ RULE = Rule(
     family="locks",
     condition="a revision adds a UNIQUE, PRIMARY KEY or EXCLUDE constraint to a table that was there before the release",
     effect="every read and write of the table waits until the constraint's index is built",
-    next_step="build a unique index CONCURRENTLY on {table} first, then ADD CONSTRAINT {new} UNIQUE USING INDEX",
+    next_step='build it first: op.create_index("{new}", "{table}", [...], unique=True, postgresql_concurrently=True) in an '
+    'autocommit_block(), then op.execute("ALTER TABLE {table} ADD CONSTRAINT {new} UNIQUE USING INDEX {new}")',
     bad="ALTER TABLE orders ADD CONSTRAINT orders_note UNIQUE (note)",
     good="CREATE UNIQUE INDEX CONCURRENTLY orders_note ON orders (note);; ALTER TABLE orders ADD CONSTRAINT orders_note UNIQUE USING INDEX orders_note",
     find=find,

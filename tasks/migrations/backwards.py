@@ -1,0 +1,40 @@
+"""Whether the downgrades of what was upgraded lead back to where they came from. They warn: code is rolled back, not schemas."""
+
+from typing import Any
+
+from tasks.migrations.catalogue import Snapshot
+from tasks.migrations.history import Run
+from tasks.migrations.problem import problem
+from tasks.models import Finding
+
+NEXT_STEP = "write downgrade() as the inverse of upgrade(), or leave it: a release is rolled back by its code"
+
+
+def backwards(run: Run, warnings: list[dict[str, Any]]) -> list[Finding]:
+    """The revisions whose downgrade raises, does nothing, or leaves something else than there was."""
+    if warnings:
+        what = f"downgrade() fails: {warnings[0]['what']}"
+        return [problem("downgrade_missing", what, warnings[0]["where"], NEXT_STEP, warnings[0].get("revision") or "", blocking=False)]
+    found = []
+    for step, now in zip(reversed(run.steps), run.back, strict=False):
+        if _shape(now) == _shape(step.before):
+            continue
+        rule, what = "downgrade_incomplete", "downgrade() does not lead back to the schema before"
+        if _shape(now) == _shape(step.after):
+            rule, what = "downgrade_missing", "downgrade() does nothing"
+        found.append(problem(rule, what, step.revision.path, NEXT_STEP, step.revision.id, blocking=False))
+    return found
+
+
+def _shape(snapshot: Snapshot) -> object:
+    """The schema by names: oids and the order of columns differ in what was made anew."""
+    tables = {
+        t.name: (
+            {(c.name, c.type, c.required, c.default, c.identity, c.generated) for c in t.columns},
+            {(k.name, k.definition) for k in t.constraints},
+            {(i.name, i.unique) for i in t.indexes},
+            {g.definition for g in t.triggers},
+        )
+        for t in snapshot.tables
+    }
+    return tables, {(o.kind, o.title, o.labels) for o in snapshot.objects}

@@ -1,0 +1,60 @@
+"""The fleet as a file: where each customer stands, for checks outside of a release."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from tasks.errors import ReleaseRefused
+from tasks.migrations.judge import Standing
+from tasks.models import Value
+
+
+class Entry(Value):
+    """One customer of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    customer: str = Field(min_length=1)
+    revision: str | list[str] | None = Field(default=None, description="the revision its database is at; none: an empty database")
+    source: Path | None = Field(default=None, description="a checkout of the release that runs there")
+    metadata: str | None = Field(default=None, description="path/to/file.py:ATTRIBUTE, the SQLAlchemy metadata of the code running there")
+    rows: dict[str, int] = Field(default={}, description="table -> number of rows")
+    database: str | None = Field(default=None, description="URL of a copy of its schema and data, to be cloned and never written")
+    held: str = Field(default="", description="why it is still there")
+
+
+def read_fleet(path: Path) -> list[Standing]:
+    """The customers of a YAML or JSON file; relative paths start at the file. Raises `ReleaseRefused` for what is no fleet."""
+    try:
+        entries = TypeAdapter(list[Entry]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        raise ReleaseRefused.because(
+            f"not a fleet file: {error}", str(path), "a list of customers: customer, revision, and optionally source, metadata, rows, database"
+        ) from error
+    return [_standing(e, path.resolve().parent) for e in entries]
+
+
+def starts(revisions: Sequence[str]) -> list[Standing]:
+    """A customer at each of these revisions."""
+    return [Standing(customer=f"a customer at {r}", heads=() if r == "base" else (r,)) for r in revisions]
+
+
+def _standing(entry: Entry, folder: Path) -> Standing:
+    heads = [entry.revision] if isinstance(entry.revision, str) else entry.revision or []
+    return Standing(
+        customer=entry.customer,
+        heads=tuple(sorted(h for h in heads if h not in ("", "base"))),
+        source=_found(str(entry.source), folder) if entry.source else None,
+        metadata=_found(entry.metadata, folder) if entry.metadata else "",
+        rows={name.removeprefix("public."): n for name, n in entry.rows.items()},
+        database=entry.database,
+        note=entry.held,
+    )
+
+
+def _found(place: str, folder: Path) -> str:
+    """Relative to the file, or else to where the command runs."""
+    path = place.rpartition(":")[0] or place
+    return str((folder if (folder / path).exists() else Path.cwd()) / place)
