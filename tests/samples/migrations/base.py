@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger, primary_key=True),
         sa.Column("order_id", sa.Integer, sa.ForeignKey("orders.id"), nullable=False),
         sa.Column("quantity", sa.Integer, nullable=False),
+        sa.Column("weight", sa.Numeric(8, 2)),
     )
     op.create_table("settings", sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text))
     op.execute("CREATE VIEW open_orders AS SELECT id, note FROM orders WHERE state = 'open'")

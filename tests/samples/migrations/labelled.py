@@ -41,9 +41,9 @@ MANY = {"rows": {"orders": 12_000_000, "customers": 300_000, "settings": 8}}
 
 CASES = (
     # compatibility
-    case("drop column", "drop_column", 'op.drop_column("orders", "note")'),
+    case("drop column", "drop_column", 'op.drop_column("orders", "legacy")'),
     case("drop column in a loop of raw SQL", "drop_column", 'for c in ("note", "legacy"):\n    op.execute(f"ALTER TABLE orders DROP COLUMN {c} CASCADE")'),
-    case("drop column by batch", "drop_column", 'with op.batch_alter_table("orders") as b:\n    b.drop_column("total")', metadata=OLD_CODE),
+    case("drop column by batch", "drop_column", 'with op.batch_alter_table("customers") as b:\n    b.drop_column("country")', metadata=OLD_CODE),
     case("drop column that no code maps", "", 'op.drop_column("orders", "legacy")', metadata=OLD_CODE),
     case("drop column in a DO block", "drop_column", "op.execute(\"DO $$ BEGIN EXECUTE 'ALTER TABLE customers DROP COLUMN name'; END $$\")"),
     case("drop column that this release adds", "", 'op.add_column("orders", sa.Column("x", sa.Text))', 'op.drop_column("orders", "x")'),
@@ -79,7 +79,7 @@ CASES = (
     case("longer varchar", "", 'op.alter_column("customers", "name", type_=sa.String(200))'),
     case("shorter varchar", "type_change", 'op.alter_column("customers", "name", type_=sa.String(20))', customer=FEW),
     case("varchar to text in raw SQL", "", 'op.get_bind().exec_driver_sql("ALTER TABLE customers ALTER COLUMN name TYPE text")'),
-    case("wider numeric", "", 'op.execute("DROP MATERIALIZED VIEW totals; ALTER TABLE orders ALTER total TYPE numeric(12, 2); CREATE MATERIALIZED VIEW totals AS SELECT customer_id, sum(total) AS total FROM orders GROUP BY customer_id")'),
+    case("wider numeric", "", 'op.alter_column("order_lines", "weight", type_=sa.Numeric(12, 2))'),
     case("enum value added", "", "with op.get_context().autocommit_block():\n    op.execute(\"ALTER TYPE order_state ADD VALUE 'lost'\")"),
     case("enum value renamed", "enum_value_gone", "op.execute(\"ALTER TYPE order_state RENAME VALUE 'paid' TO 'settled'\")"),
     case("enum value added and used at once", "upgrade_fails",
@@ -120,7 +120,7 @@ CASES = (
          'op.execute("ALTER TABLE orders VALIDATE CONSTRAINT f")', separate=True),
     case("foreign key not valid, validated in the same transaction", "fk_validating",
          'op.create_foreign_key("f", "orders", "customers", ["customer_id"], ["id"], postgresql_not_valid=True)', 'op.execute("ALTER TABLE orders VALIDATE CONSTRAINT f")'),
-    case("foreign key of a new table", "", 'op.create_table("parcels", sa.Column("id", sa.Integer, primary_key=True), sa.Column("order_id", sa.ForeignKey("orders.id")))'),
+    case("foreign key of a new table", "", 'op.create_table("parcels", sa.Column("id", sa.Integer, primary_key=True), sa.Column("order_id", sa.Integer, sa.ForeignKey("orders.id")))'),
     case("check", "check_validating", 'op.create_check_constraint("positive", "orders", "total >= 0")'),
     case("check not valid", "", 'op.create_check_constraint("positive", "orders", "total >= 0", postgresql_not_valid=True)'),
     case("check inline in a new column", "check_validating", 'op.execute("ALTER TABLE orders ADD COLUMN size int CHECK (size > 0)")'),
@@ -128,7 +128,7 @@ CASES = (
     case("NOT NULL proven by a check", "", 'op.execute("ALTER TABLE orders ADD CONSTRAINT c CHECK (customer_id IS NOT NULL) NOT VALID")',
          'op.execute("ALTER TABLE orders VALIDATE CONSTRAINT c")', 'op.alter_column("orders", "customer_id", nullable=False)\nop.drop_constraint("c", "orders")',
          metadata=OLD_CODE, separate=True),
-    case("int to bigint", "table_rewrite", 'op.alter_column("orders", "id", type_=sa.BigInteger)', metadata=OLD_CODE),
+    case("int to bigint", "table_rewrite", 'op.alter_column("order_lines", "quantity", type_=sa.BigInteger)'),
     case("random default", "table_rewrite", 'op.execute("ALTER TABLE orders ADD COLUMN token uuid DEFAULT gen_random_uuid()")'),
     case("now as default", "", 'op.add_column("orders", sa.Column("seen", sa.DateTime, server_default=sa.func.now()))'),
     case("stored column", "table_rewrite", 'op.execute("ALTER TABLE orders ADD COLUMN gross numeric GENERATED ALWAYS AS (total * 1.25) STORED")'),
@@ -144,7 +144,7 @@ CASES = (
     case("rows of a new lookup table", "", 't = op.create_table("kinds", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text))\n'
          'op.bulk_insert(t, [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}])\nop.add_column("orders", sa.Column("kind_id", sa.Integer))'),
     case("copy under the lock of a foreign key", "backfill_under_lock",
-         'op.create_table("parcels", sa.Column("id", sa.Integer, primary_key=True), sa.Column("order_id", sa.ForeignKey("orders.id")))\n'
+         'op.create_table("parcels", sa.Column("id", sa.Integer, primary_key=True), sa.Column("order_id", sa.Integer, sa.ForeignKey("orders.id")))\n'
          'op.execute("INSERT INTO parcels (order_id) SELECT id FROM orders")'),
     case("explicit lock", "explicit_lock", 'op.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")'),
     case("materialized view refreshed", "matview_refresh_blocking", 'op.execute("REFRESH MATERIALIZED VIEW totals")'),

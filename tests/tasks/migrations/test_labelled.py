@@ -109,8 +109,9 @@ def with_data(postgres: Server, config: Path, data: str) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_the_verdict_is_the_label(case: Case, judged: Callable[[Case], MigrationReport]) -> None:
-    blocking = [f.rule for f in judged(case).findings if f.blocking]
-    assert (case.stop in blocking) if case.stop else blocking == []
+    findings = judged(case).findings
+    blocking = [f.rule for f in findings if f.blocking]
+    assert (case.stop in blocking) if case.stop else blocking == [], "\n".join(f"{f.rule} {f.object}: {f.evidence} {f.effect}" for f in findings)
 
 
 def test_there_are_enough_of_both_kinds() -> None:
