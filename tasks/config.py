@@ -112,6 +112,10 @@ class Migrations(Section):
     tool: Literal["alembic", "sql"] = Field(description="alembic, or sql: plain files in the order of their names")
     config: RelativePath = Field(default="alembic.ini", description="alembic: path of alembic.ini in the component")
     path: RelativePath = Field(default="migrations", description="sql: folder of the .sql files in the component")
+    metadata: str = Field(
+        default="", description="alembic: package.module:ATTRIBUTE of the SQLAlchemy metadata; asked in the images that customers run"
+    )
+    preamble: str = Field(default="", description="SQL that makes the extensions and roles which the app needs")
     target: Name = Field(default="test", description="build target that has the migration tool and the app's models")
     accept: dict[str, str] = Field(
         default={}, description="'revision rule object' -> reason; for tools without a place for it"

@@ -6,6 +6,7 @@ The Engine is the real one, through its SDK; only image builds go through the do
 import io
 import logging
 import os
+import queue
 import secrets
 import tarfile
 import threading
@@ -71,6 +72,19 @@ def run_id() -> str:
     return os.environ.get("PREFECT__FLOW_RUN_ID") or f"process-{os.getpid()}"
 
 
+def have(image: str) -> None:
+    """Pulls the image unless this Engine has it. Raises `ServiceUnavailable` when the registry does not hand it out."""
+    from docker.errors import APIError, ImageNotFound
+
+    try:
+        engine().images.get(image)
+    except ImageNotFound:
+        try:
+            engine().images.pull(image)
+        except APIError as error:
+            raise ServiceUnavailable.because(f"cannot be pulled: {error.explanation or error}", image, "check the registry") from error
+
+
 @contextmanager
 def private_network(purpose: str) -> Iterator["Network"]:
     """A network without a way out, for one suite or check; gone at the end of the block."""
@@ -107,6 +121,7 @@ def _created(
     env: Mapping[str, str] | None,
     command: list[str] | None,
     tmpfs: Mapping[str, str] | None = None,
+    stdin: bool = False,
 ) -> Iterator["Container"]:
     from docker.errors import APIError, ImageNotFound
 
@@ -123,6 +138,7 @@ def _created(
             mem_limit=MEMORY_LIMIT,
             pids_limit=PROCESS_LIMIT,
             shm_size="256m",
+            stdin_open=stdin,
         )
     except ImageNotFound as error:
         raise ReleaseRefused.because(
@@ -225,6 +241,60 @@ def run_command(
         for path, destination in (take or {}).items():
             _copy_out(container, path, destination)
     return Ended(exit_code=code, tail=tail, timed_out=expired.is_set())
+
+
+class Conversing:
+    """A container that is spoken with: lines to its standard input, lines from its standard output."""
+
+    def __init__(self, container: "Container") -> None:
+        self._container = container
+        self._socket = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._words: deque[str] = deque(maxlen=TAIL_LINES)
+        _start(container)
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def write(self, text: str) -> None:
+        """Hands it a line; that it has ended is told by `readline`."""
+        try:
+            self._socket._sock.sendall(text.encode())
+        except OSError:
+            pass
+
+    def readline(self, seconds: float) -> str:
+        """Its next line; '' when it has ended, or said nothing for so long."""
+        try:
+            return self._lines.get(timeout=seconds)
+        except queue.Empty:
+            _quietly(self._container.kill)
+            return ""
+
+    def ended(self) -> str:
+        """How it ended, with the last lines of its standard error."""
+        code = self._container.wait()["StatusCode"]
+        return "\n".join([f"ended with exit code {code}", *self._words])
+
+    def _follow(self) -> None:
+        from docker.utils.socket import STDOUT, frames_iter
+
+        answer = b""
+        for stream, chunk in frames_iter(self._socket, tty=False):
+            if stream != STDOUT:
+                self._words.extend(printable(line) for line in chunk[-8000:].decode(errors="replace").splitlines())
+                continue
+            *lines, answer = (answer + chunk).split(b"\n")
+            for line in lines:
+                self._lines.put(line.decode())
+        self._lines.put("")
+
+
+@contextmanager
+def conversing(image: str, argv: list[str], network: "Network", *, name: str, put: Mapping[str, bytes]) -> Iterator[Conversing]:
+    """A container on the network whose command is spoken with; `put` places files (absolute path -> contents) before the start."""
+    with _created(image, network, alias=name, env={}, command=argv, stdin=True) as container:
+        for path, content in put.items():
+            container.put_archive(str(Path(path).parent), _tar(Path(path).name, content))
+        yield Conversing(container)
 
 
 def _follow(container: "Container", name: str, log_file: Path | None) -> tuple[str, ...]:

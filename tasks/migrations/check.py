@@ -2,15 +2,21 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from tasks.config import Config
+from tasks.config import Config, Migrations
+from tasks.containers import conversing, postgres, private_network
 from tasks.errors import ReleaseRefused
-from tasks.migrations import alembic_tool, sql_tool
-from tasks.migrations.judge import Standing, judge
-from tasks.models import Finding, Fleet, MigrationReport, Reason
+from tasks.git import Mirror
+from tasks.migrations import alembic_tool, deployed, running_code, sql_tool
+from tasks.migrations.history import History
+from tasks.migrations.judge import Standing, judge, vanished
+from tasks.migrations.prober import PROGRAM, Conversation
+from tasks.migrations.scratch import Server
+from tasks.models import Customer, Finding, Fleet, MigrationReport, Reason
 
 log = logging.getLogger(__name__)
+PLACE = "/tmp/slipway-probe.py"  # noqa: S108 - in the app's container
 
 
 class MigrationsRefused(ReleaseRefused):
@@ -22,22 +28,62 @@ class MigrationsRefused(ReleaseRefused):
 
 
 def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | None) -> MigrationReport:
-    """Runs the commit's revisions once, on a scratch PostgreSQL from nothing to the head, and judges each start.
+    """Runs what each customer still has to run on a scratch PostgreSQL that stands where the customer does, and judges it.
 
     `image` is the component's test image, where Alembic runs; plain SQL needs none. Raises `MigrationsRefused` with
-    every reason: several heads, a missing parent, a failing upgrade, a customer at a revision that is gone, and what
-    would break code that still runs or stop traffic, unless the revision accepts it by name.
+    every reason: several heads, a missing parent, a failing upgrade, a customer at a revision that is gone, a revision
+    that was edited after it had run, and what would break code that still runs or stop traffic, unless the revision
+    accepts it by name.
     """
     start, settings = time.monotonic(), config.migrations
     if settings is None:
         return MigrationReport(head=None)
-    history = alembic_tool.run(config, settings, image) if image else sql_tool.run(config, settings, commit)
-    standings = [Standing(customer=c.name, revision=c.head) for c in fleet.customers]
-    report = _accepted(judge(history, standings, time.monotonic() - start), settings.accept)
+    standings = [standing(c) for c in fleet.customers]
+    history = _recorded(config, settings, commit, image, standings)
+    report = judge(history, standings)
+    if settings.metadata and any(f.blocking and f.family == "compatibility" for f in report.findings):
+        standings = running_code.read(config, settings, fleet, standings)
+        report = judge(history, standings)
+    report = _accepted(report, settings.accept).model_copy(update={"seconds": time.monotonic() - start})
     if reasons := [reason(f) for f in report.findings if f.blocking]:
         raise MigrationsRefused(*reasons, report=report)
     log.info("migrations: head %s, %d findings", report.head, len(report.findings))
     return report
+
+
+def standing(customer: Customer) -> Standing:
+    """Where a customer is, as its state file says; a held one says until when."""
+    hold, release = customer.hold, (customer.release or "")[:7]
+    until = f" until {hold.until}" if hold and hold.until else ""
+    return Standing(
+        customer=customer.name,
+        heads=(customer.head,) if customer.head else (),
+        source=customer.release,
+        note=f"held at {release}{until}" if hold else f"at {release}" if release else "",
+    )
+
+
+def _recorded(config: Config, settings: Migrations, commit: str, image: str | None, standings: Sequence[Standing]) -> History:
+    if image is None:
+        return sql_tool.run(config, settings, commit, standings)
+    with (
+        private_network("migrations") as network,
+        conversing(image, ["python", PLACE], network, name="migrations", put={PLACE: PROGRAM.read_bytes()}) as channel,
+    ):
+        probe = Conversation(channel, f"{settings.component}, target {settings.target}")
+        probe.tell(do="look", config=settings.config, target="head")  # imports the app while the server starts
+        looked = probe.hear()
+        history = alembic_tool.revisions(looked, "head")
+        if history.problems or not any(history.pending(s.heads) for s in standings):
+            return history.model_copy(update={"problems": (*history.problems, *vanished(history, standings))})
+        with postgres(network, config.postgres) as database:
+            scratch = Server(database.host_url, preamble=settings.preamble, inside_url=database.url)
+            try:
+                history = alembic_tool.run(probe.ask, scratch, settings.config, looked, history, standings, settings.timeout)
+            finally:
+                scratch.close()
+    files = deployed.of_commits(Mirror.open(config.app.repository), config.components[settings.component].path)
+    return history.model_copy(update={"problems": (*history.problems, *deployed.compare(history, standings, files(commit), files))})
 
 
 def _accepted(report: MigrationReport, accept: Mapping[str, str]) -> MigrationReport:

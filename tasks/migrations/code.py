@@ -1,6 +1,7 @@
 """What is known of code that runs at a customer: what its SQLAlchemy metadata maps."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 
@@ -29,6 +30,11 @@ class Code(Value):
     """Tables by name; names outside the schema public carry their schema."""
 
     tables: Mapping[str, MappedTable]
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Any]) -> "Code":
+        """What `probe.py` says of a metadata."""
+        return cls(tables={name.removeprefix("public."): table for name, table in tables.items()})
 
     def column(self, table: str, column: str) -> Mapped | None:
         """The column, if the code maps it."""

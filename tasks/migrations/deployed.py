@@ -5,9 +5,11 @@ imports, `downgrade` and `slipway_accept`.
 """
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
+from tasks.git import GitFailed, Mirror
 from tasks.migrations.history import History
 from tasks.migrations.judge import Standing
 from tasks.migrations.problem import problem
@@ -26,13 +28,15 @@ class Deployed(Value):
     content: str
 
 
-def compare(history: History, standings: Sequence[Standing]) -> list[Finding]:
+Known = dict[str, Deployed]
+
+
+def compare(history: History, standings: Sequence[Standing], now: Known, then: Callable[[str], Known]) -> list[Finding]:
     """What is not as it was in the release that runs at a customer, for each customer whose source is known."""
-    if not any(s.source for s in standings) or not history.revisions:
+    if not history.revisions:
         return []
-    now = {r.id: found for r in history.revisions if r.path and (found := _read(Path(r.path)))}
     findings: dict[tuple[str, str], Finding] = {}
-    sources = {s.source: read_all(Path(s.source)) for s in standings if s.source}
+    sources = {source: then(source) for source in dict.fromkeys(s.source for s in standings) if source}
     for standing in (s for s in standings if s.source):
         for finding in _differences(history, now, sources[standing.source], standing):
             findings.setdefault((finding.rule, finding.revision), finding)
@@ -72,27 +76,51 @@ def _ancestors(known: dict[str, Deployed], heads: Sequence[str]) -> set[str]:
     return done
 
 
-def read_all(root: Path) -> dict[str, Deployed]:
+def of_files(history: History) -> Known:
+    """The revisions that were found where Alembic looked."""
+    return _known((r.path, Path(r.path).read_text(encoding="utf-8")) for r in history.revisions if Path(r.path).is_file())
+
+
+def read_all(root: str) -> Known:
     """Every revision file below a folder, by its id."""
-    files = (f for f in root.rglob("*.py") if not SKIPPED.intersection(f.relative_to(root).parts))
-    return {found.id: found for f in sorted(files) if (found := _read(f))}
+    folder = Path(root)
+    files = (f for f in sorted(folder.rglob("*.py")) if not SKIPPED.intersection(f.relative_to(folder).parts))
+    return _known((str(f), f.read_text(encoding="utf-8", errors="replace")) for f in files)
 
 
-def _read(path: Path) -> Deployed | None:
+def of_commits(mirror: Mirror, folder: str) -> Callable[[str], Known]:
+    """Every revision file below a folder of a commit, by its id; each commit is read once."""
+
+    @cache
+    def read(commit: str) -> Known:
+        try:
+            found = mirror.run("grep", "--name-only", "-z", "-e", "down_revision", commit, "--", "*.py" if folder == "." else f"{folder}/*.py")
+        except GitFailed:
+            return {}  # nothing there has the word, or the commit is no longer known
+        names = [n.partition(":")[2] for n in found.split("\0") if n]
+        return _known((n, mirror.run("cat-file", "blob", f"{commit}:{n}")) for n in names)
+
+    return read
+
+
+def _known(files: Iterable[tuple[str, str]]) -> Known:
+    return {found.id: found for path, text in files if (found := _read(path, text))}
+
+
+def _read(path: str, text: str) -> Deployed | None:
     """The file, if it is one of a revision: `revision` and `down_revision` as literals at its top level."""
+    if "down_revision" not in text:
+        return None
     try:
-        text = path.read_text(encoding="utf-8")
-        if "down_revision" not in text:
-            return None
         tree = ast.parse(text)
-    except (OSError, SyntaxError, ValueError):
+    except (SyntaxError, ValueError):
         return None
     names = {}
     for node in tree.body:
         names.update(_assigned(node))
     if not isinstance(names.get("revision"), str) or "down_revision" not in names:
         return None
-    return Deployed(id=names["revision"], parents=_parents(names["down_revision"]), path=str(path), content=_content(tree))
+    return Deployed(id=names["revision"], parents=_parents(names["down_revision"]), path=path, content=_content(tree))
 
 
 def _parents(value: object) -> tuple[str, ...]:

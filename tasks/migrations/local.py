@@ -9,7 +9,7 @@ from tasks.migrations import alembic_tool, deployed
 from tasks.migrations.code import Code
 from tasks.migrations.history import History
 from tasks.migrations.judge import Standing, judge
-from tasks.migrations.prober import SLACK_SECONDS, Ask, conversation
+from tasks.migrations.prober import Ask, conversation
 from tasks.migrations.scratch import server
 from tasks.models import MigrationReport, Value
 
@@ -43,11 +43,11 @@ def check_alembic(
     with conversation(config.parent, python) as probe:
         probe.tell(do="look", config=config.name, target=to)  # imports the app while the server starts
         with server(postgres, preamble) as scratch:
-            looked = probe.hear(SLACK_SECONDS)
+            looked = probe.hear()
             history = alembic_tool.revisions(looked, to)
             customers = _with_code(probe.ask, standings) or _newest_only(history)
             history = alembic_tool.run(probe.ask, scratch, str(config), looked, history, customers, seconds)
-    history = history.model_copy(update={"problems": (*history.problems, *deployed.compare(history, customers))})
+    history = history.model_copy(update={"problems": (*history.problems, *deployed.compare(history, customers, deployed.of_files(history), deployed.read_all))})
     return Checked(report=judge(history, customers, time.monotonic() - start), history=history)
 
 
@@ -62,7 +62,7 @@ def _mapped(ask: Ask, place: str) -> Code:
     if told := answer["problem"]:
         step = "give path/to/file.py:ATTRIBUTE of the SQLAlchemy metadata or declarative base, and an interpreter that can import it"
         raise ReleaseRefused.because(f"the metadata cannot be read: {told['what']}", f"{place}, {told['where']}", step)
-    return Code(tables={name.removeprefix("public."): table for name, table in answer["tables"].items()})
+    return Code.of(answer["tables"])
 
 
 def _newest_only(history: History) -> list[Standing]:

@@ -1,11 +1,11 @@
 """Runs beside the app, with the app's own Alembic, env.py, models and driver; the standard library otherwise.
 
-`python probe.py ORDERS ANSWERS` reads orders, a JSON value each line, and answers each with a line of JSON; both are files,
-or numbers of file descriptors. It is never imported by Slipway.
+`python probe.py` reads orders on its standard input, a JSON value each line, and answers each with a line of JSON on its
+standard output, where nothing else is written. It is never imported by Slipway.
 
     {"do": "look", "config", "target"}           -> {"revisions", "heads", "problem", "opened"}
     {"do": "run", "config", "jobs": [job]}       -> {"jobs": [{"problem", "warnings", "opened", "missing", "stopped"}]}
-    {"do": "map", "place": "file.py:ATTRIBUTE"}  -> {"tables", "problem"}
+    {"do": "map", "place": "file.py:ATTRIBUTE" or "package.module:ATTRIBUTE"} -> {"tables", "problem"}
 
 A job is `{"url", "to": [revision], "seconds", "check": bool, "down": [revision]}`. Each runs in a process of its own: what
 ends, hangs or shouts takes only itself along, and several run side by side. Every connection goes to the job's
@@ -30,12 +30,13 @@ TAIL = 8000
 DRIVERS = {"psycopg": "dbname", "psycopg2": "dbname", "asyncpg": "database", "pg8000": "database"}
 
 
-def main(orders_path, answers_path):
-    orders = open(int(orders_path) if orders_path.isdigit() else orders_path)  # noqa: PTH123, SIM115 - runs on any Python
-    answers = open(int(answers_path) if answers_path.isdigit() else answers_path, "w")  # noqa: PTH123, SIM115
+def main():
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the app prints
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as with `python -m alembic`
     sys.addaudithook(lambda name, a: OPENED.add(a[0]) if name == "open" and isinstance(a[0], str) else None)
     only_one_address()
-    for line in orders:
+    for line in sys.stdin:
         order = json.loads(line)
         answer = {"look": look, "run": run, "map": mapped}[order.pop("do")](**order)
         answers.write(json.dumps(answer) + "\n")
@@ -291,6 +292,7 @@ def work(config_path, job, channel):
     def say(**known):
         os.write(channel, (json.dumps(known) + "\n").encode())
 
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     if job["seconds"] > 3:
         threading.Timer(job["seconds"] - 1, lambda: say(at=place_of(threading.main_thread()))).start()
     try:
@@ -310,6 +312,12 @@ def work(config_path, job, channel):
         say(problem=problem(error, "upgrade"))
     finally:
         os._exit(0)
+
+
+def end_with(parent):
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def place_of(thread):
@@ -384,7 +392,7 @@ def mapped(place):
 def tables_of(place):
     try:
         path, _, attribute = place.rpartition(":")
-        found = attribute_of(os.path.abspath(path), attribute)  # noqa: PTH100
+        found = attribute_of(os.path.abspath(path) if path.endswith(".py") else path, attribute)  # noqa: PTH100
         metadata = getattr(found, "metadata", found)  # a declarative base is as good as its metadata
         return {"tables": {table.fullname: facts(table) for table in metadata.tables.values()}, "problem": None}
     except BaseException as error:  # noqa: BLE001 - see above
@@ -396,6 +404,11 @@ def attribute_of(path, attribute):
         file = getattr(module, "__file__", None) or ""
         if name != "__main__" and file and "site-packages" not in file and not file.startswith((sys.base_prefix, sys.prefix)):
             del sys.modules[name]
+    if not path.endswith(".py"):
+        found = importlib.import_module(path)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+        return found
     package, root = [os.path.splitext(os.path.basename(path))[0]], os.path.dirname(path)  # noqa: PTH119, PTH120, PTH122
     while os.path.exists(os.path.join(root, "__init__.py")):  # noqa: PTH110, PTH118
         package.insert(0, os.path.basename(root))  # noqa: PTH119
@@ -450,4 +463,4 @@ def problem(error, kind):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

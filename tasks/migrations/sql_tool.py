@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -13,8 +13,10 @@ from tasks.config import Config, Migrations
 from tasks.containers import postgres, private_network
 from tasks.git import Mirror
 from tasks.migrations import trace
-from tasks.migrations.history import History, Revision, recorded
+from tasks.migrations.history import History, Revision, Run, recorded
+from tasks.migrations.judge import Standing, vanished
 from tasks.migrations.problem import problem
+from tasks.migrations.scratch import Server
 from tasks.models import Finding
 
 ACCEPT = re.compile(r"^--\s*slipway-accept:\s*(\w+)\s*:\s*(.+)$", re.MULTILINE)
@@ -23,52 +25,92 @@ TOKEN = re.compile(
     r"--[^\n]*|/\*.*?\*/|\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<tag>\$\w*\$).*?(?P=tag)|(?P<end>;)",
     re.DOTALL | re.IGNORECASE,
 )
+DOWN = (".down.sql", ".rollback.sql", ".undo.sql")
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
-def run(config: Config, settings: Migrations, commit: str) -> History:
-    """Applies every file to an empty scratch database, each in a transaction of its own, and returns what was seen."""
+def run(config: Config, settings: Migrations, commit: str, standings: Sequence[Standing]) -> History:
+    """Applies what is pending at each distinct start, each file in a transaction of its own, and returns what was seen."""
     folder = f"{config.components[settings.component].path}/{settings.path}"
-    files = _files(Mirror.open(config.app.repository), commit, folder)
+    mirror = Mirror.open(config.app.repository)
+    files = _files(mirror, commit, folder)
     if not files:
-        where = f"{folder} at {commit[:7]}"
-        return History(
-            problems=(
-                problem("no_revisions", "there are no .sql files", where, "correct migrations.path in release.yaml"),
-            )
-        )
+        said = problem("no_revisions", "there are no .sql files", f"{folder} at {commit[:7]}", "correct migrations.path in release.yaml")
+        return History(problems=(said,))
+    names = list(files)
     revisions = [
-        Revision(
-            id=name,
-            parents=(previous,) if previous else (),
-            path=f"{folder}/{name}.sql",
-            accepts=dict(ACCEPT.findall(text)),
-        )
-        for previous, (name, text) in zip(["", *files], files.items(), strict=False)
+        Revision(id=n, parents=(before,) if before else (), path=f"{folder}/{n}.sql", accepts=dict(ACCEPT.findall(files[n])))
+        for before, n in zip(["", *names], names, strict=False)
     ]
+    history = History(revisions=tuple(revisions), heads=(names[-1],))
+    problems = (*vanished(history, standings), *_edited(mirror, folder, files, standings))
+    starts = sorted({s.heads for s in standings if set(s.heads) <= set(names) and history.pending(s.heads)})
+    if not starts:
+        return history.model_copy(update={"problems": problems})
     with private_network("migrations") as network, postgres(network, config.postgres) as database:
-        problems = _apply(database.host_url, files, folder, settings)
-        with psycopg.connect(database.host_url) as connection:
-            rows = connection.execute(trace.READ_SNAPSHOTS).fetchall()
-            events = connection.execute(trace.READ_EVENTS).fetchall()
-    return recorded(revisions, rows, events, problems)
+        scratch = Server(database.host_url, preamble=settings.preamble)
+        try:
+            runs = [_run(scratch, history, start, standings, files, folder, settings) for start in starts]
+        finally:
+            scratch.close()
+    return history.model_copy(update={"runs": tuple(runs), "problems": problems})
+
+
+def _run(
+    scratch: Server, history: History, start: tuple[str, ...], standings: Sequence[Standing], files: dict[str, str], folder: str, settings: Migrations
+) -> Run:
+    deadline = time.monotonic() + settings.timeout
+    pending = history.pending(start)
+    waiting = {r.id for r in pending}
+    url = scratch.address(scratch.create())
+    problems = _apply(url, {n: t for n, t in files.items() if n not in waiting}, folder, deadline, settings.timeout)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(trace.INSTALL)
+        record = lambda name: connection.execute(trace.RECORD, [name])  # noqa: E731
+        problems = problems or _apply(url, {n: files[n] for n in files if n in waiting}, folder, deadline, settings.timeout, record)
+        seen, events = (connection.execute(q).fetchall() for q in (trace.READ_SNAPSHOTS, trace.READ_EVENTS))
+    here = tuple(s.customer for s in standings if s.heads == start)
+    return recorded(start, pending, seen, events).model_copy(update={"customers": here, "problems": tuple(problems)})
 
 
 def _files(mirror: Mirror, commit: str, folder: str) -> dict[str, str]:
-    """Revision -> SQL text, in the order of the names."""
+    """Revision -> SQL text, in the order of the names; what takes back is never run."""
     names = mirror.run("--literal-pathspecs", "ls-tree", "--name-only", "-z", commit, "--", f"{folder}/").split("\0")
-    sql = sorted(n for n in names if n.endswith(".sql"))
-    return {n.rsplit("/", 1)[-1].removesuffix(".sql"): mirror.run("cat-file", "blob", f"{commit}:{n}") for n in sql}
+    sql = sorted(n for n in names if n.endswith(".sql") and not n.endswith(DOWN))
+    return {_id(n): mirror.run("cat-file", "blob", f"{commit}:{n}") for n in sql}
 
 
-def _apply(url: str, files: dict[str, str], folder: str, settings: Migrations) -> list[Finding]:
-    deadline = time.monotonic() + settings.timeout
+def _id(path: str) -> str:
+    return path.rsplit("/", 1)[-1].removesuffix(".sql").removesuffix(".up")
+
+
+def _edited(mirror: Mirror, folder: str, files: dict[str, str], standings: Sequence[Standing]) -> list[Finding]:
+    """Files that ran at a customer and are no longer what they were there, by their words without comments."""
+    keep, found = "a file that has run anywhere must stay as it is; write a new one", {}
+    for standing in (s for s in standings if s.source and s.heads and mirror.has_commit(s.source)):
+        then = _files(mirror, standing.source or "", folder)
+        for name in (n for n in files if n <= standing.heads[0] and then):
+            if name not in then:
+                what = f"{name} comes before where {standing.customer} stands, and never ran there: it never will"
+                found.setdefault(name, problem("revision_inserted", what, f"{folder}/{name}.sql", "give it a name after the last file", name))
+            elif _words(then[name]) != _words(files[name]):
+                what = f"{name} ran at {standing.customer}, and was edited since"
+                found.setdefault(name, problem("revision_edited", what, f"{folder}/{name}.sql", f"take the edit back; {keep}", name))
+    return list(found.values())
+
+
+def _words(text: str) -> list[str]:
+    return COMMENT.sub(" ", text).split()
+
+
+def _apply(
+    url: str, files: dict[str, str], folder: str, deadline: float, limit: float, record: Callable[[str], object] = lambda name: None
+) -> list[Finding]:
     # No prepared statements: DISCARD ALL forgets them without telling the driver.
     with (
         psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection,
         _limited(connection, deadline) as expired,
     ):
-        connection.execute(trace.INSTALL)
         for name, text in files.items():
             try:
                 for statements in _parts(text):
@@ -76,11 +118,10 @@ def _apply(url: str, files: dict[str, str], folder: str, settings: Migrations) -
                 if connection.info.transaction_status != TransactionStatus.IDLE:
                     return [_failed(name, folder, "the file leaves a transaction open", "end it with COMMIT")]
                 connection.execute("DISCARD ALL")  # what a file sets is no other file's business
-                connection.execute(trace.RECORD, [name])
+                record(name)
             except psycopg.Error as error:
                 if expired.is_set():
-                    what = f"stopped after {settings.timeout:g} s"
-                    return [_failed(name, folder, what, "find what hangs, or raise migrations.timeout")]
+                    return [_failed(name, folder, f"stopped after {limit:g} s", "find what hangs, or raise migrations.timeout")]
                 what = error.diag.message_primary or str(error)
                 step = "mend the file; files are run in the order of their names"
                 return [_failed(name, folder, what, step, _line(text, error))]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tasks.command import printable
 from tasks.config import Config
-from tasks.containers import engine, postgres, private_network, run_command, running
+from tasks.containers import engine, have, postgres, private_network, run_command, running
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.models import Image, Reason, SuiteResult
 from tasks.suites.unit import JUNIT, log_path
@@ -62,7 +62,7 @@ def run_end_to_end(config: Config, images: Sequence[Image], tests: str, which: L
 def _start_app(config: Config, images: Sequence[Image], network: "Network", stack: ExitStack) -> dict[str, "Container"]:
     database = stack.enter_context(postgres(network, config.postgres))
     for image in images:
-        _pull(image)
+        have(image.reference)
         _migrate(config, image, network, database.url)
     app = {}
     for image in images:
@@ -71,21 +71,6 @@ def _start_app(config: Config, images: Sequence[Image], network: "Network", stac
     for name, container in app.items():
         _wait_until_healthy(config, name, container, network)
     return app
-
-
-def _pull(image: Image) -> None:
-    """Has the Engine hold the image under its digest; a build's own push left it there already."""
-    from docker.errors import APIError, ImageNotFound
-
-    try:
-        engine().images.get(image.reference)
-    except ImageNotFound:
-        try:
-            engine().images.pull(image.reference)
-        except APIError as error:
-            raise ServiceUnavailable.because(
-                f"{image.component}: cannot be pulled: {error}", image.reference, "check the registry"
-            ) from error
 
 
 def _migrate(config: Config, image: Image, network: "Network", url: str) -> None:

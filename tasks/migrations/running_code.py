@@ -1,0 +1,34 @@
+"""What the code that runs at customers maps: its own image is asked, by digest, so nothing has to be guessed."""
+
+from collections.abc import Sequence
+
+from tasks.config import Config, Migrations
+from tasks.containers import conversing, have, private_network
+from tasks.errors import SlipwayError
+from tasks.migrations.code import Code
+from tasks.migrations.judge import Standing
+from tasks.migrations.prober import PROGRAM, Conversation
+from tasks.models import Fleet
+
+PLACE = "/tmp/slipway-probe.py"  # noqa: S108 - in the app's container
+
+
+def read(config: Config, settings: Migrations, fleet: Fleet, standings: Sequence[Standing]) -> list[Standing]:
+    """The customers with their code; each image that runs somewhere is asked once. One that cannot answer may use everything."""
+    repository = config.components[settings.component].image
+    digests = {c.name: c.components[settings.component].digest for c in fleet.customers if settings.component in c.components}
+    known = {digest: _asked(f"{repository}@{digest}", settings.metadata) for digest in sorted(set(digests.values()))}
+    return [s.model_copy(update={"code": known.get(digests.get(s.customer, ""))}) for s in standings]
+
+
+def _asked(image: str, place: str) -> Code | None:
+    try:
+        have(image)
+        with (
+            private_network("metadata") as network,
+            conversing(image, ["python", PLACE], network, name="metadata", put={PLACE: PROGRAM.read_bytes()}) as channel,
+        ):
+            answer = Conversation(channel, image).ask(do="map", place=place)
+    except SlipwayError:
+        return None
+    return None if answer["problem"] else Code.of(answer["tables"])
