@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.migrations import trace
+from tasks.migrations import trace, watched
 from tasks.migrations.backwards import backwards
-from tasks.migrations.history import History, Revision, Run, recorded
+from tasks.migrations.catalogue import snapshots
+from tasks.migrations.history import History, Revision, Run
 from tasks.migrations.judge import Standing, vanished
 from tasks.migrations.problem import problem
 from tasks.migrations.prober import Ask
@@ -63,19 +64,19 @@ def run(ask: Ask, server: Server, config: str, looked: dict[str, Any], history: 
     starts = [s for s in _starts(history, here) if s.database or history.pending(s.heads)]
     places, failed = _bases(ask, server, config, looked, history, starts, seconds)
     ready = [s for s in starts if s in places]
-    watched = [_watched(server, places[s], s) for s in ready]
+    begun = [_watched(server, places[s], s) for s in ready]
     jobs = [
         {
             "url": server.inside(places[s]),
             "to": list(history.heads),
             "seconds": seconds,
             "check": n == 0,
-            "down": _down(history.pending(s.heads)),
         }
-        for n, s in enumerate(watched)
+        for n, s in enumerate(begun)
     ]
     answers = ask(do="run", config=config, jobs=jobs)["jobs"] if jobs else []
-    runs = [_read(server, places[s], s, history, answer) for s, answer in zip(watched, answers, strict=True)]
+    runs = [_read(server, places[s], s, history, answer) for s, answer in zip(begun, answers, strict=True)]
+    runs = _back(ask, server, config, history, runs, [places[s] for s in ready], seconds)
     problems = (*gone, *failed, *_missing(answers, history))
     return history.model_copy(update={"runs": tuple(runs), "problems": problems})
 
@@ -153,11 +154,29 @@ def _source(file: str) -> str:
 def _watched(server: Server, name: str, start: Start) -> Start:
     """The database records itself from here on; a copy says itself where it stands."""
     with server.connect(name) as connection:
-        connection.execute(trace.INSTALL)
+        watched.watch(connection)
         if not start.database:
             return start
         heads = [h for (t,) in connection.execute(trace.VERSION_TABLES_THERE).fetchall() for (h,) in connection.execute(f"TABLE {t}").fetchall()]
     return start.model_copy(update={"heads": tuple(sorted(heads))})
+
+
+def _back(
+    ask: Ask, server: Server, config: str, history: History, runs: Sequence[Run], names: Sequence[str], seconds: float
+) -> list[Run]:
+    """The runs with what their downgrades did; only of what went well, as the rest need not lead back."""
+    ways = {n: way for n, run in zip(names, runs, strict=True) if not run.problems and (way := _down(history.pending(run.start)))}
+    jobs = [{"url": server.inside(name), "to": [], "seconds": seconds, "down": way} for name, way in ways.items()]
+    answers = dict(zip(ways, ask(do="run", config=config, jobs=jobs)["jobs"] if jobs else [], strict=True))
+    return [_with_way_back(server, name, run, answers.get(name)) for name, run in zip(names, runs, strict=True)]
+
+
+def _with_way_back(server: Server, name: str, run: Run, answer: dict[str, Any] | None) -> Run:
+    if answer is None:
+        return run
+    with server.connect(name) as connection:
+        seen = snapshots(connection.execute(trace.READ_SNAPSHOTS).fetchall())
+    return run.model_copy(update={"problems": tuple(backwards(run, seen[len(run.snapshots) :], answer["warnings"]))})
 
 
 def _down(pending: Sequence[Revision]) -> list[str]:
@@ -169,18 +188,8 @@ def _down(pending: Sequence[Revision]) -> list[str]:
 
 def _read(server: Server, name: str, start: Start, history: History, answer: dict[str, Any]) -> Run:
     with server.connect(name) as connection:
-        seen, events = (connection.execute(q).fetchall() if _there(connection) else [] for q in (trace.READ_SNAPSHOTS, trace.READ_EVENTS))
-    pending = history.pending(start.heads)
-    if not seen:
-        lost = problem("not_watched", "the revisions removed what watches them", "", "leave the schema slipway_trace alone", pending[-1].id if pending else "")
-        return Run(start=start.heads, customers=start.customers, revisions=pending, problems=(lost,))
-    run = recorded(start.heads, pending, seen, events)
-    problems = _troubles(run, answer)
-    return run.model_copy(update={"customers": start.customers, "problems": tuple(problems)})
-
-
-def _there(connection: Any) -> bool:
-    return connection.execute("SELECT to_regclass('slipway_trace.events')").fetchone() != (None,)
+        run = watched.read(connection, start.heads, history.pending(start.heads))
+    return run.model_copy(update={"customers": start.customers, "problems": run.problems or tuple(_troubles(run, answer))})
 
 
 def _troubles(run: Run, answer: dict[str, Any]) -> list[Finding]:
@@ -189,7 +198,7 @@ def _troubles(run: Run, answer: dict[str, Any]) -> list[Finding]:
     if left := run.unfinished():
         what = f"revision {left} could not be watched"
         return [problem("not_watched", what, "", "let Alembic keep its usual version table (one column, version_num)", left)]
-    return backwards(run, answer["warnings"])
+    return []
 
 
 def _failure(answer: dict[str, Any], revision: str, when: str) -> Finding:

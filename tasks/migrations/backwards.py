@@ -1,5 +1,6 @@
 """Whether the downgrades of what was upgraded lead back to where they came from. They warn: code is rolled back, not schemas."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.migrations.catalogue import Snapshot
@@ -10,13 +11,13 @@ from tasks.models import Finding
 NEXT_STEP = "write downgrade() as the inverse of upgrade(), or leave it: a release is rolled back by its code"
 
 
-def backwards(run: Run, warnings: list[dict[str, Any]]) -> list[Finding]:
+def backwards(run: Run, back: Sequence[Snapshot], warnings: list[dict[str, Any]]) -> list[Finding]:
     """The revisions whose downgrade raises, does nothing, or leaves something else than there was."""
     if warnings:
         what = f"downgrade() fails: {warnings[0]['what']}"
         return [problem("downgrade_missing", what, warnings[0]["where"], NEXT_STEP, warnings[0].get("revision") or "", blocking=False)]
     found = []
-    for step, now in zip(reversed(run.steps), run.back, strict=False):
+    for step, now in zip(reversed(run.steps), back, strict=False):
         if _shape(now) == _shape(step.before):
             continue
         rule, what = "downgrade_incomplete", "downgrade() does not lead back to the schema before"

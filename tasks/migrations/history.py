@@ -61,6 +61,15 @@ class Event(Value):
         return {lock.mode for lock in self.locks if lock.oid == table.oid}
 
 
+class Refused(Value):
+    """A table that takes rows of the old shape no more: the SQLSTATE, and what PostgreSQL said."""
+
+    oid: int
+    code: str
+    message: str
+    constraint: str = ""
+
+
 class Step(Value):
     """What a rule looks at: the pending revisions one by one, or all of them at once.
 
@@ -72,6 +81,7 @@ class Step(Value):
     before: Snapshot
     after: Snapshot
     events: tuple[Event, ...]
+    refused: tuple[Refused, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -101,7 +111,7 @@ class Run(Value):
     revisions: tuple[Revision, ...] = ()
     snapshots: tuple[Snapshot, ...] = (Snapshot(),)
     events: tuple[Event, ...] = ()
-    back: tuple[Snapshot, ...] = Field(default=(), description="after each downgrade, in the order they were run")
+    refused: tuple[Refused, ...] = ()
     problems: tuple[Finding, ...] = ()
 
     @cached_property
@@ -116,7 +126,8 @@ class Run(Value):
         """All that ran as one step: what is made and taken back in between is nobody's business."""
         if not self.steps:
             return None
-        return self._step(self.steps[-1].revision, self.snapshots[0], self.snapshots[-1])
+        last = self._step(self.steps[-1].revision, self.snapshots[0], self.snapshots[-1])
+        return last.model_copy(update={"refused": self.refused})
 
     def _step(self, revision: Revision, before: Snapshot, after: Snapshot) -> Step:
         events = tuple(e for e in self.events if before.number < e.number < after.number)
@@ -160,22 +171,9 @@ class History(Value):
 def recorded(start: Sequence[str], pending: Sequence[Revision], seen: Sequence[Any], events: Sequence[Any]) -> Run:
     """A run out of the rows that its scratch database kept."""
     names = ("number", "kind", "tag", "query", "objects", "locks", "scans", "changed", "lock_timeout", "session", "transaction")
-    taken = snapshots(seen)
-    up = _upwards(taken, start)
     return Run(
         start=tuple(start),
         revisions=tuple(pending),
-        snapshots=tuple(taken[:up]),
-        back=tuple(taken[up:]),
+        snapshots=tuple(snapshots(seen)),
         events=tuple(Event(**dict(zip(names, row, strict=True))) for row in events),
     )
-
-
-def _upwards(seen: list[Snapshot], start: Sequence[str]) -> int:
-    """How many come before the first revision that comes a second time: from there on it was a downgrade."""
-    known = {"", *start}
-    for number, snapshot in enumerate(seen):
-        if number and snapshot.revision in known:
-            return number
-        known.add(snapshot.revision)
-    return len(seen)

@@ -1,11 +1,16 @@
 """The check on a developer's machine: an embedded PostgreSQL, and the app's own interpreter for its migrations."""
 
+import tarfile
+import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+import git
+
 from tasks.errors import ReleaseRefused
-from tasks.migrations import alembic_tool, deployed
+from tasks.migrations import alembic_tool, command_tool, deployed, shell
 from tasks.migrations.code import Code
 from tasks.migrations.history import History
 from tasks.migrations.judge import Standing, judge
@@ -49,6 +54,43 @@ def check_alembic(
             history = alembic_tool.run(probe.ask, scratch, str(config), looked, history, customers, seconds)
     history = history.model_copy(update={"problems": (*history.problems, *deployed.compare(history, customers, deployed.of_files(history), deployed.read_all))})
     return Checked(report=judge(history, customers, time.monotonic() - start), history=history)
+
+
+def check_command(
+    upgrade: str, folder: Path, standings: Sequence[Standing], postgres: str | None = None, preamble: str = "", seconds: float = LIMIT_SECONDS
+) -> Checked:
+    """The same for a command that brings DATABASE_URL to the newest schema, run by the shell in `folder`.
+
+    A customer's release is its `source`, or the app's commit that its revision names.
+    """
+    start = time.monotonic()
+    if not upgrade:
+        raise ReleaseRefused.because("there is no command to run", "--tool command", "give --upgrade-command")
+    if not standings:
+        raise ReleaseRefused.because("nobody says where customers stand", "--tool command", "give --from COMMIT, or --fleet FILE")
+    with tempfile.TemporaryDirectory() as place, server(postgres, preamble) as scratch:
+
+        def released(standing: Standing) -> command_tool.Upgrade | None:
+            source = Path(standing.source) if standing.source else commit_of(folder, standing.heads[0], Path(place))
+            return partial(shell.run, upgrade, source, seconds) if source else None
+
+        history = command_tool.run(scratch, partial(shell.run, upgrade, folder, seconds), released, standings)
+    return Checked(report=judge(history, standings, time.monotonic() - start), history=history)
+
+
+def commit_of(folder: Path, commit: str, place: Path) -> Path | None:
+    """The folder as it was at a commit of its repository, checked out beside; None when there is no such commit."""
+    try:
+        repository = git.Repo(folder, search_parent_directories=True)
+        found = repository.commit(commit).hexsha
+    except (git.InvalidGitRepositoryError, git.BadName, ValueError):
+        return None
+    inside = folder.resolve().relative_to(Path(str(repository.working_tree_dir)).resolve())
+    with (place / f"{found}.tar").open("wb") as archive:
+        repository.archive(archive, treeish=f"{found}:{inside}" if str(inside) != "." else found)
+    with tarfile.open(place / f"{found}.tar") as archive:
+        archive.extractall(place / found, filter="data")
+    return place / found
 
 
 def _with_code(ask: Ask, standings: Sequence[Standing]) -> list[Standing]:

@@ -303,7 +303,7 @@ def work(config_path, job, channel):
         for revision in job["to"]:
             command.upgrade(config, revision)
         say(opened=sorted(OPENED))
-        if job.get("check"):
+        if job.get("check") and job["to"]:
             say(missing=missing(config))
         for revision in job.get("down", ()):
             say(warnings=downgrade(config, revision))

@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.git import home
-from tasks.migrations import trace
+from tasks.migrations.watched import watch
 
 log = logging.getLogger(__name__)
 # Speed before safety: the data is thrown away.
@@ -159,7 +159,7 @@ def scratch_database(url: str | None = None) -> Iterator[str]:
     with server(url) as running:
         name = running.create()
         with running.connect(name) as connection:
-            connection.execute(trace.INSTALL)
+            watch(connection)
         yield running.address(name)
 
 

@@ -12,8 +12,8 @@ from psycopg.pq import TransactionStatus
 from tasks.config import Config, Migrations
 from tasks.containers import postgres, private_network
 from tasks.git import Mirror
-from tasks.migrations import trace
-from tasks.migrations.history import History, Revision, Run, recorded
+from tasks.migrations import trace, watched
+from tasks.migrations.history import History, Revision, Run
 from tasks.migrations.judge import Standing, vanished
 from tasks.migrations.problem import problem
 from tasks.migrations.scratch import Server
@@ -65,12 +65,12 @@ def _run(
     url = scratch.address(scratch.create())
     problems = _apply(url, {n: t for n, t in files.items() if n not in waiting}, folder, deadline, settings.timeout)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(trace.INSTALL)
+        watched.watch(connection)
         record = lambda name: connection.execute(trace.RECORD, [name])  # noqa: E731
         problems = problems or _apply(url, {n: files[n] for n in files if n in waiting}, folder, deadline, settings.timeout, record)
-        seen, events = (connection.execute(q).fetchall() for q in (trace.READ_SNAPSHOTS, trace.READ_EVENTS))
+        run = watched.read(connection, start, pending)
     here = tuple(s.customer for s in standings if s.heads == start)
-    return recorded(start, pending, seen, events).model_copy(update={"customers": here, "problems": tuple(problems)})
+    return run.model_copy(update={"customers": here, "problems": tuple(problems)})
 
 
 def _files(mirror: Mirror, commit: str, folder: str) -> dict[str, str]:

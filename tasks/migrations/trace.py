@@ -7,6 +7,7 @@ Source: PostgreSQL manual, Event Triggers, Overview of Trigger Behavior, pg_lock
 """
 
 from tasks.migrations.catalogue_sql import CATALOGUE, SCHEMA
+from tasks.migrations.writes_sql import WRITES
 
 # Where migration tools write down what has run: table, column, and the condition under which a row means that it ended.
 VERSION_TABLES = (
@@ -184,7 +185,7 @@ CREATE EVENT TRIGGER slipway_drop ON sql_drop EXECUTE FUNCTION {SCHEMA}.on_drop(
 """
 
 # Watches a database from now on, with all that it holds: its first snapshot is what running code knows.
-INSTALL = f"{_TABLES}{CATALOGUE}{_RECORD}{_ROWS}{_TRIGGERS}{_WATCH}"
+INSTALL = f"{_TABLES}{CATALOGUE}{WRITES}{_RECORD}{_ROWS}{_TRIGGERS}{_WATCH}"
 
 # Where a copied database says at which revision it is.
 VERSION_TABLES_THERE = f"SELECT relation::regclass::text FROM {SCHEMA}.version_tables"  # noqa: S608
@@ -192,5 +193,9 @@ READ_SNAPSHOTS = f"SELECT number, revision, seen, at FROM {SCHEMA}.snapshots ORD
 READ_EVENTS = (
     "SELECT number, kind, tag, query, objects, locks, scans, changed, lock_timeout, session, transaction "  # noqa: S608
     f"FROM {SCHEMA}.events ORDER BY number"
+)
+# What happened after the last snapshot, beside the end of a revision.
+SOMETHING_SINCE = (
+    f"SELECT count(*) FROM {SCHEMA}.events WHERE kind <> 'end' AND number > (SELECT max(number) FROM {SCHEMA}.snapshots)"  # noqa: S608
 )
 RECORD = f"SELECT {SCHEMA}.add_event('end', 'END', '[]'), {SCHEMA}.record(%s)"

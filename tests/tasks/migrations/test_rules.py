@@ -6,13 +6,14 @@ import psycopg
 import pytest
 
 from tasks.migrations import trace
-from tasks.migrations.history import Revision, Run, recorded
+from tasks.migrations.history import Revision
 from tasks.migrations.judge import Standing, judge
 from tasks.migrations.history import History
 from tasks.migrations.rules import example
 from tasks.migrations.rules.every import RULES
 from tasks.migrations.rules.rule import Rule
 from tasks.migrations.scratch import Server, server
+from tasks.migrations.watched import read, watch
 from tasks.models import Finding
 
 
@@ -45,13 +46,12 @@ def found(postgres: Server, template: str) -> object:
                     connection.execute(statement)
                 except psycopg.errors.UniqueViolation:
                     pass  # leaves an invalid index, as it does at customers
-            connection.execute(trace.INSTALL)
+            watch(connection)
             for statement in statements.split(";;"):
                 connection.execute(statement)
             connection.execute(trace.RECORD, ["after"])
-            rows = connection.execute(trace.READ_SNAPSHOTS).fetchall()
-            events = connection.execute(trace.READ_EVENTS).fetchall()
-        run = recorded((), [Revision(id="after")], rows, events).model_copy(update={"customers": ("bre",)})
+            run = read(connection, (), [Revision(id="after")])
+        run = run.model_copy(update={"customers": ("bre",)})
         return list(judge(History(runs=(run,)), [Standing(customer="bre")]).findings)
 
     return judged

@@ -1,0 +1,71 @@
+"""The SQL that writes as running code does: a row into every table, by the columns that there were at the start.
+
+What the code writes cannot be known, so the values are made up and only a difference counts: a table that took the rows at the
+start and refuses them afterwards. Foreign keys are left out, and everything is taken back.
+"""
+
+from tasks.migrations.catalogue_sql import SCHEMA
+
+_VALUE = f"""
+CREATE FUNCTION {SCHEMA}.made_up(relation oid, number int, turn int) RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+  SELECT CASE
+    WHEN t.typtype = 'e' THEN (SELECT quote_literal(enumlabel) FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder LIMIT 1)
+    WHEN t.typname = 'int2' THEN (32000 + turn)::text
+    WHEN t.typname IN ('int4', 'int8') THEN (2000000000 + turn)::text
+    WHEN t.typcategory = 'N' THEN '1'
+    WHEN t.typcategory = 'S' THEN quote_literal(left(turn || 'x', CASE WHEN a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 10 END))
+    WHEN t.typcategory = 'B' THEN 'true'
+    WHEN t.typcategory = 'D' THEN CASE t.typname WHEN 'time' THEN '''12:00''' WHEN 'timetz' THEN '''12:00+00''' ELSE 'now()' END
+    WHEN t.typcategory = 'T' THEN '''1 day'''
+    WHEN t.typcategory = 'A' THEN '''{{}}'''
+    WHEN t.typcategory = 'I' THEN '''10.0.0.' || turn || ''''
+    WHEN t.typcategory = 'R' THEN '''empty'''
+    WHEN t.typname = 'uuid' THEN 'gen_random_uuid()'
+    WHEN t.typname IN ('json', 'jsonb') THEN '''{{}}'''
+    ELSE 'NULL' END
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND a.attnum = number
+$$;
+"""
+
+_TRY = f"""
+CREATE FUNCTION {SCHEMA}.refused(known jsonb) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE one jsonb; place oid; columns text; vals text; said jsonb; result jsonb := '[]'; code text; message text; what text;
+BEGIN
+  FOR one IN SELECT * FROM jsonb_array_elements(known -> 'tables') t WHERE t ->> 'kind' IN ('r', 'p') AND t ->> 'parent' IS NULL LOOP
+    SELECT c.oid INTO place FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v') AND {SCHEMA}.name_of(c.oid) = one ->> 'name';
+    CONTINUE WHEN place IS NULL OR EXISTS (
+      SELECT FROM jsonb_array_elements(one -> 'columns') k
+      WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = place AND attname = k ->> 'name' AND NOT attisdropped));
+    BEGIN
+      IF (SELECT relkind FROM pg_class WHERE oid = place) <> 'v' THEN
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', place::regclass);
+        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', place::regclass);
+      END IF;
+      FOR turn IN 1..2 LOOP
+        SELECT string_agg(quote_ident(k ->> 'name'), ', '), string_agg({SCHEMA}.made_up(place, a.attnum, turn), ', ') INTO columns, vals
+        FROM jsonb_array_elements(one -> 'columns') k JOIN pg_attribute a ON a.attrelid = place AND a.attname = k ->> 'name'
+        WHERE NOT (k ->> 'filled')::boolean;
+        IF columns IS NULL THEN
+          EXECUTE format('INSERT INTO %s DEFAULT VALUES', place::regclass);
+        ELSE
+          EXECUTE format('INSERT INTO %s (%s) VALUES (%s)', place::regclass, columns, vals);
+        END IF;
+      END LOOP;
+      RAISE EXCEPTION 'all well' USING ERRCODE = 'SLIP1';
+    EXCEPTION WHEN OTHERS THEN
+      GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, what = CONSTRAINT_NAME;
+      IF code <> 'SLIP1' THEN
+        result := result || jsonb_build_array(jsonb_build_object('oid', (one ->> 'oid')::bigint, 'code', code, 'message', message, 'constraint', what));
+      END IF;
+    END;
+  END LOOP;
+  RETURN result;
+END $$;
+CREATE TABLE {SCHEMA}.refused_before AS SELECT {SCHEMA}.refused({SCHEMA}.catalogue()) AS found;
+"""  # noqa: S608 - constants
+
+WRITES = f"{_VALUE}{_TRY}"
+READ_REFUSED = (
+    f"SELECT (SELECT found FROM {SCHEMA}.refused_before), "  # noqa: S608
+    f"(SELECT {SCHEMA}.refused(seen) FROM {SCHEMA}.snapshots ORDER BY number LIMIT 1)"
+)
