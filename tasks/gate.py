@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tasks.errors import SlipwayError, combine
-from tasks.models import Changes, Evidence, Fleet, Image, MigrationReport, Reason, Release, Source, SuiteResult
+from tasks.models import Changes, Compatibility, Evidence, Fleet, Image, MigrationReport, Reason, Release, Source, SuiteResult
 
-Verdict = Image | SuiteResult | MigrationReport | str | Exception
+Verdict = Image | SuiteResult | MigrationReport | Compatibility | str | Exception
 
 
 def gate(verdicts: Sequence[Verdict]) -> Evidence:
@@ -30,6 +30,7 @@ def evidence(verdicts: Sequence[Verdict]) -> Evidence:
         images=tuple(v for v in values if isinstance(v, Image)),
         suites=tuple(v for v in values if isinstance(v, SuiteResult)),
         migrations=next((v for v in values if isinstance(v, MigrationReport)), None),
+        compatibility=tuple(v for v in values if isinstance(v, Compatibility)),
     )
 
 

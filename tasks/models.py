@@ -168,12 +168,28 @@ class MigrationReport(Value):
     seconds: float = 0.0
 
 
+class Running(Value):
+    """One release of the component with the migrations that customers run now."""
+
+    digest: Digest
+    head: str | None
+    customers: tuple[Name, ...]
+
+
+class Compatibility(Value):
+    """A release that customers run passed its smoke suite on the new schema, now or before with the same migrations."""
+
+    running: Running
+    reused: bool
+
+
 class Evidence(Value):
     """What every check said; complete only when the gate let it pass."""
 
     images: tuple[Image, ...]
     suites: tuple[SuiteResult, ...] = ()
     migrations: MigrationReport | None = None
+    compatibility: tuple[Compatibility, ...] = ()
 
 
 class Release(Value):

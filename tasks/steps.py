@@ -30,7 +30,7 @@ from tasks.gitops import commit as commits
 from tasks.gitops import edit, fleet
 from tasks.gitops import plan as plans
 from tasks.images import build
-from tasks.migrations import check
+from tasks.migrations import check, compatibility
 from tasks.models import (
     Changes,
     Evidence,
@@ -73,6 +73,9 @@ run_end_to_end = task(end_to_end.run_end_to_end, name="end to end", task_run_nam
 judge_migrations = task(
     check.check_migrations, name="check migrations", task_run_name="check migrations", **STORED, **RETRIED
 )
+judge_compatibility = task(
+    compatibility.check_compatibility, name="check compatibility", task_run_name="compatibility {running.digest}", **STORED, **RETRIED
+)
 make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED)
 edit_customer = task(edit.edit_customer, name="edit", task_run_name="edit {customer}", **STORED)
 commit_ring = task(commits.commit_ring, name="commit", task_run_name="commit ring {ring}", **STORED, **RETRIED)
@@ -114,12 +117,16 @@ def run_suites(config: Config, changes: Changes, images: TestImages) -> list[Pre
 def check_migrations(
     config: Config, source: Source, changes: Changes, fleet: Fleet, images: TestImages
 ) -> list[PrefectFuture]:
-    """Starts the migration check when the component that holds the migrations has changed."""
+    """Starts the migration check, and a compatibility run of each release that customers run, when the component that holds the migrations has changed."""
     settings = _migrations(config, changes)
     if settings is None:
         return []
     image = images[settings.component, settings.target] if settings.tool == "alembic" else None
-    return [judge_migrations.submit(config, source.commit, fleet, image)]
+    running = compatibility.releases(config, fleet)
+    return [
+        judge_migrations.submit(config, source.commit, fleet, image),
+        *(judge_compatibility.submit(config, source.commit, release, image) for release in running),
+    ]
 
 
 def _migrations(config: Config, changes: Changes) -> Migrations | None:

@@ -1,4 +1,4 @@
-"""Orders no longer say how many: a revision to try, which Slipway refuses while code runs that reads the column."""
+"""Orders lose their remark: a revision to try, which Slipway refuses while code runs that maps the column."""
 
 from alembic import op
 
@@ -7,8 +7,8 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    op.drop_column("orders", "quantity")
+    op.drop_column("orders", "remark")
 
 
 def downgrade() -> None:
-    raise NotImplementedError("the quantities are gone")
+    raise NotImplementedError("the remarks are gone")

@@ -120,8 +120,13 @@ TRY = (
         "cd $APP && sed -i 's/== 404/== 200/' backend/tests/test_orders.py && git commit -qam 'A failing test' && git push",
     ),
     (
-        "a migration that drops a column (take the failing test back first: git revert --no-edit HEAD)",
-        "cd $APP && cp $DEMO/drop_column.py backend/migrations/versions/0003_drop.py && git add -A && git commit -qm Drop && git push",
+        "a migration that drops a column which running code maps (take the failing test back first: git revert --no-edit HEAD)",
+        "cd $APP && sed -i '/remark/d' backend/shop/database.py && cp $DEMO/drop_column.py backend/migrations/versions/0003_drop.py && "
+        "git add -A && git commit -qm 'Drop the remark' && git push",
+    ),
+    (
+        "first the code that does without it, to every customer; when they run it, push the drop again",
+        "cd $APP && git rm -q backend/migrations/versions/0003_drop.py && git commit -qm 'Do without the remark' && git push",
     ),
     (
         "hold a customer: the next release leaves it where it is and says why",

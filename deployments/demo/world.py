@@ -227,7 +227,12 @@ def release_yaml(world: World) -> dict[str, object]:
             "full": "pytest -q --junitxml=$JUNIT",
             "env": {"BASE_URL": "http://frontend:3000"},
         },
-        "migrations": {"component": "backend", "tool": "alembic"},
+        "migrations": {
+            "component": "backend",
+            "tool": "alembic",
+            "metadata": "shop.database:Base",
+            "smoke": "python -m shop.smoke",
+        },
         "gitops": {
             "repository": str(world.gitops_remote),
             "targets": {

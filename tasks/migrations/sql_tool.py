@@ -11,6 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from tasks.config import Config, Migrations
 from tasks.containers import postgres, private_network
+from tasks.errors import ReleaseRefused
 from tasks.git import Mirror
 from tasks.migrations import trace, watched
 from tasks.migrations.history import History, Revision, Run
@@ -54,6 +55,20 @@ def run(config: Config, settings: Migrations, commit: str, standings: Sequence[S
         finally:
             scratch.close()
     return history.model_copy(update={"runs": tuple(runs), "problems": problems})
+
+
+def upgrade(config: Config, settings: Migrations, commit: str, url: str, head: str | None) -> bool:
+    """Applies the files up to `head`, or what comes after the last one applied; says whether there were any."""
+    folder = f"{config.components[settings.component].path}/{settings.path}"
+    files = _files(Mirror.open(config.app.repository), commit, folder)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS slipway_done; CREATE TABLE IF NOT EXISTS slipway_done.files (name text)")
+        done = {name for (name,) in connection.execute("SELECT name FROM slipway_done.files").fetchall()}
+        wanted = {n: t for n, t in files.items() if n not in done and (head is None or n <= head)}
+        add = lambda name: connection.execute("INSERT INTO slipway_done.files VALUES (%s)", [name])  # noqa: E731
+        if problems := _apply(url, wanted, folder, time.monotonic() + settings.timeout, settings.timeout, add):
+            raise ReleaseRefused.because(problems[0].effect, problems[0].evidence, problems[0].next_step)
+    return bool(wanted)
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tasks.config import load_config
 from tasks.gitops.fleet import read_fleet
 
 pytestmark = pytest.mark.slow
+DROP = Path(__file__).parents[2] / "deployments/demo/drop_column.py"
 PROGRAM = str(Path(sys.executable).parent / "slipway")
 
 
@@ -69,6 +71,36 @@ def test_a_second_run_asks_for_the_same_release_and_writes_nothing(folder: Path)
     assert gitops_log(world) == before
     assert "e2e smoke" not in done.stdout
     assert left(world) == []
+
+
+def commit(world: World, subject: str) -> None:
+    git(world.app, "add", "--all")
+    git(world.app, "commit", "--quiet", "--message", subject)
+
+
+def test_a_dropped_column_waits_until_no_customer_runs_code_that_maps_it(folder: Path) -> None:
+    world = open_world(folder)
+    models, drop = world.app / "backend/shop/database.py", world.app / "backend/migrations/versions/0003_drop.py"
+    models.write_text("\n".join(line for line in models.read_text().splitlines() if "remark" not in line) + "\n")
+    shutil.copy(DROP, drop)
+    commit(world, "Drop the remark")
+    before, done = gitops_log(world), demo(folder)
+    assert done.returncode == 1
+    report = (world.report / "report.md").read_text()
+    assert "drop_column: orders.remark" in report
+    assert "blocked by bre: at " in report
+    assert gitops_log(world) == before
+    drop.unlink()
+    commit(world, "Do without the remark")
+    done = demo(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.copy(DROP, drop)
+    drop.write_text(drop.read_text() + '\nslipway_accept = {"drop_column": "orders.remark is mapped by no release any more"}\n')
+    commit(world, "Drop the remark that nobody maps")
+    done = demo(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    fleet = read_fleet(load_config(world.config)).customers
+    assert {c.name: c.head for c in fleet} == dict.fromkeys(CUSTOMERS, "0003")
 
 
 def test_ctrl_c_takes_everything_down(folder: Path) -> None:

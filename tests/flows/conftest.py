@@ -79,7 +79,7 @@ class Product:
                 "full": "python smoke.py --full",
                 "env": {"BASE_URL": "http://api:8080"},
             },
-            "migrations": {"component": "api", "tool": "sql"},
+            "migrations": {"component": "api", "tool": "sql", "seed": "node smoke.js keep", "smoke": "node smoke.js"},
             "gitops": {
                 "repository": gitops.url,
                 "targets": {"api": [{"file": "{customer}/deployment.yaml", "path": "spec.image"}]},

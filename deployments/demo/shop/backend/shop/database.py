@@ -23,6 +23,7 @@ class Order(Base):
     item: Mapped[str]
     quantity: Mapped[int] = mapped_column(server_default="1")
     done: Mapped[bool] = mapped_column(server_default="false")
+    remark: Mapped[str | None]
     created: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 

@@ -12,6 +12,7 @@ def upgrade() -> None:
         "orders",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("item", sa.String, nullable=False),
+        sa.Column("remark", sa.String),
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
     )
 
