@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,7 @@ from rich.markup import escape
 from tasks.errors import SlipwayError
 
 if TYPE_CHECKING:
-    from tasks.migrations.judge import Standing
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Judge database migrations by running them on a scratch PostgreSQL.")
 out = Console(highlight=False)
@@ -41,18 +40,31 @@ class Tool(StrEnum):
 @app.command("check")
 def check(
     alembic_config: Annotated[Path, typer.Option(help="Path of alembic.ini.")] = Path("alembic.ini"),
-    start: Annotated[list[str] | None, typer.Option("--from", help="Revision that a customer's database is at; may be repeated.")] = None,
+    start: Annotated[
+        list[str] | None, typer.Option("--from", help="Revision that a customer's database is at; may be repeated.")
+    ] = None,
     to: Annotated[str, typer.Option(help="Revision to check up to.")] = "head",
     fleet: Annotated[
-        Path | None, typer.Option(help="YAML or JSON list of customers: customer, revision, source, metadata, rows, database.")
+        Path | None,
+        typer.Option(help="YAML or JSON list of customers: customer, revision, source, metadata, rows, database."),
     ] = None,
-    postgres: Annotated[str | None, typer.Option(help="Superuser URL of a scratch server; without it an embedded one.")] = None,
-    preamble: Annotated[Path | None, typer.Option(help="SQL file with the extensions and roles that the app needs.")] = None,
-    python: Annotated[str, typer.Option(help="Interpreter with the app's dependencies; without it the active one.")] = "",
+    postgres: Annotated[
+        str | None, typer.Option(help="Superuser URL of a scratch server; without it an embedded one.")
+    ] = None,
+    preamble: Annotated[
+        Path | None, typer.Option(help="SQL file with the extensions and roles that the app needs.")
+    ] = None,
+    python: Annotated[
+        str, typer.Option(help="Interpreter with the app's dependencies; without it the active one.")
+    ] = "",
     tool: Annotated[Tool, typer.Option(help="alembic, or command: anything that takes DATABASE_URL.")] = Tool.alembic,
-    upgrade_command: Annotated[str, typer.Option(help="With --tool command: what brings DATABASE_URL to the newest schema.")] = "",
+    upgrade_command: Annotated[
+        str, typer.Option(help="With --tool command: what brings DATABASE_URL to the newest schema.")
+    ] = "",
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that the revisions may take in all.")] = 300,
-    form: Annotated[Format, typer.Option("--format", help="text, json, github (annotations), or gitlab (code quality).")] = Format.text,
+    form: Annotated[
+        Format, typer.Option("--format", help="text, json, github (annotations), or gitlab (code quality).")
+    ] = Format.text,
 ) -> None:
     """Say whether the pending revisions may be released. Exit code 0: yes, 1: blocked, 2: could not be checked."""
     from tasks.migrations import local
@@ -84,7 +96,10 @@ def explain(rule: Annotated[str | None, typer.Argument(help="Name of a rule; wit
         err.print(f"there is no rule {escape(rule)}; rules are {', '.join(known)}", soft_wrap=True)
         raise typer.Exit(NOT_CHECKED)
     for r in [known[rule]] if rule else known.values():
-        out.print(f"[bold]{r.name}[/] ({r.family})\n  when:   {escape(r.condition)}\n  effect: {escape(r.effect)}", soft_wrap=True)
+        out.print(
+            f"[bold]{r.name}[/] ({r.family})\n  when:   {escape(r.condition)}\n  effect: {escape(r.effect)}",
+            soft_wrap=True,
+        )
         out.print(f"  bad:    {escape(r.bad)}\n  good:   {escape(r.good)}\n", soft_wrap=True)
 
 
@@ -112,7 +127,13 @@ def _print(seen: dict[str, Any], form: Format, paths: dict[str, str]) -> None:
 def _print_text(seen: dict[str, Any]) -> None:
     for f in sorted(seen["findings"], key=lambda f: not f["blocking"]):
         accepted = f["accepted_because"]
-        mark = "[red]blocked[/]" if f["blocking"] else f"[green]accepted:[/] {escape(accepted)}" if accepted else "[yellow]look at it[/]"
+        mark = (
+            "[red]blocked[/]"
+            if f["blocking"]
+            else f"[green]accepted:[/] {escape(accepted)}"
+            if accepted
+            else "[yellow]look at it[/]"
+        )
         what = " ".join(part for part in (f["object"], f"in revision {f['revision']}" if f["revision"] else "") if part)
         out.print(f"[bold]{escape(f['rule'])}[/] {escape(what)} ({mark})", soft_wrap=True)
         told = [("effect", f["effect"]), ("seen", f["evidence"]), ("next", f["next_step"])]
@@ -120,5 +141,3 @@ def _print_text(seen: dict[str, Any]) -> None:
     pending = ", ".join(r["revision"] for r in seen["revisions"]) or "nothing is pending"
     verdict = "[red]blocked[/]" if seen["blocking"] else "[green]may be released[/]"
     out.print(f"{verdict}: {escape(pending)} (phase {seen['phase']})", soft_wrap=True)
-
-

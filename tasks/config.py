@@ -113,11 +113,16 @@ class Migrations(Section):
     config: RelativePath = Field(default="alembic.ini", description="alembic: path of alembic.ini in the component")
     path: RelativePath = Field(default="migrations", description="sql: folder of the .sql files in the component")
     metadata: str = Field(
-        default="", description="alembic: package.module:ATTRIBUTE of the SQLAlchemy metadata; asked in the images that customers run"
+        default="",
+        description="alembic: package.module:ATTRIBUTE of the SQLAlchemy metadata; asked in the images that customers run",
     )
     preamble: str = Field(default="", description="SQL that makes the extensions and roles which the app needs")
-    seed: str | None = Field(default=None, description="command of a released image that fills its schema with data; must survive migrations")
-    smoke: str | None = Field(default=None, description="command of a released image that says whether it works on the new schema")
+    seed: str | None = Field(
+        default=None, description="command of a released image that fills its schema with data; must survive migrations"
+    )
+    smoke: str | None = Field(
+        default=None, description="command of a released image that says whether it works on the new schema"
+    )
     target: Name = Field(default="test", description="build target that has the migration tool and the app's models")
     accept: dict[str, str] = Field(
         default={}, description="'revision rule object' -> reason; for tools without a place for it"

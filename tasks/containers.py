@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +82,9 @@ def have(image: str) -> None:
         try:
             engine().images.pull(image)
         except APIError as error:
-            raise ServiceUnavailable.because(f"cannot be pulled: {error.explanation or error}", image, "check the registry") from error
+            raise ServiceUnavailable.because(
+                f"cannot be pulled: {error.explanation or error}", image, "check the registry"
+            ) from error
 
 
 @contextmanager
@@ -256,10 +258,8 @@ class Conversing:
 
     def write(self, text: str) -> None:
         """Hands it a line; that it has ended is told by `readline`."""
-        try:
+        with suppress(OSError):
             self._socket._sock.sendall(text.encode())
-        except OSError:
-            pass
 
     def readline(self, seconds: float) -> str:
         """Its next line; '' when it has ended, or said nothing for so long."""
@@ -289,7 +289,9 @@ class Conversing:
 
 
 @contextmanager
-def conversing(image: str, argv: list[str], network: "Network", *, name: str, put: Mapping[str, bytes]) -> Iterator[Conversing]:
+def conversing(
+    image: str, argv: list[str], network: "Network", *, name: str, put: Mapping[str, bytes]
+) -> Iterator[Conversing]:
     """A container on the network whose command is spoken with; `put` places files (absolute path -> contents) before the start."""
     with _created(image, network, alias=name, env={}, command=argv, stdin=True) as container:
         for path, content in put.items():

@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 
 from tasks.errors import SlipwayError, combine
-from tasks.models import Changes, Compatibility, Evidence, Fleet, Image, MigrationReport, Reason, Release, Source, SuiteResult
+from tasks.models import (
+    Changes,
+    Compatibility,
+    Evidence,
+    Fleet,
+    Image,
+    MigrationReport,
+    Reason,
+    Release,
+    Source,
+    SuiteResult,
+)
 
 Verdict = Image | SuiteResult | MigrationReport | Compatibility | str | Exception
 

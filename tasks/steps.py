@@ -74,7 +74,11 @@ judge_migrations = task(
     check.check_migrations, name="check migrations", task_run_name="check migrations", **STORED, **RETRIED
 )
 judge_compatibility = task(
-    compatibility.check_compatibility, name="check compatibility", task_run_name="compatibility {running.digest}", **STORED, **RETRIED
+    compatibility.check_compatibility,
+    name="check compatibility",
+    task_run_name="compatibility {running.digest}",
+    **STORED,
+    **RETRIED,
 )
 make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED)
 edit_customer = task(edit.edit_customer, name="edit", task_run_name="edit {customer}", **STORED)

@@ -14,8 +14,8 @@ from tasks.migrations.backwards import backwards
 from tasks.migrations.catalogue import snapshots
 from tasks.migrations.history import History, Revision, Run
 from tasks.migrations.judge import Standing, vanished
-from tasks.migrations.problem import problem
 from tasks.migrations.prober import Ask
+from tasks.migrations.problem import problem
 from tasks.migrations.scratch import Server
 from tasks.models import Finding, Value
 
@@ -45,7 +45,9 @@ def revisions(looked: dict[str, Any], target: str) -> History:
         problems = (problem(rule, told["what"], told["where"], next_step, told.get("revision") or ""),)
     elif len(heads) > 1 and target == "head":
         join = f'join them: alembic merge -m "merge" {" ".join(heads)}'
-        problems = (problem("several_heads", f"there are {len(heads)} heads: {', '.join(heads)}", "down_revision", join),)
+        problems = (
+            problem("several_heads", f"there are {len(heads)} heads: {', '.join(heads)}", "down_revision", join),
+        )
     elif not found:
         said = "correct script_location in alembic.ini, or the path of alembic.ini"
         problems = (problem("no_revisions", "there are no revisions", "script_location of alembic.ini", said),)
@@ -54,7 +56,15 @@ def revisions(looked: dict[str, Any], target: str) -> History:
     return History(revisions=found, heads=heads, problems=problems)
 
 
-def run(ask: Ask, server: Server, config: str, looked: dict[str, Any], history: History, standings: Sequence[Standing], seconds: float) -> History:
+def run(
+    ask: Ask,
+    server: Server,
+    config: str,
+    looked: dict[str, Any],
+    history: History,
+    standings: Sequence[Standing],
+    seconds: float,
+) -> History:
     """The history with its runs: each distinct start is made once, then upgraded to the heads while it records itself."""
     if history.problems:
         return history
@@ -90,14 +100,25 @@ def _starts(history: History, standings: Sequence[Standing]) -> list[Start]:
 
 
 def _bases(
-    ask: Ask, server: Server, config: str, looked: dict[str, Any], history: History, starts: Sequence[Start], seconds: float
+    ask: Ask,
+    server: Server,
+    config: str,
+    looked: dict[str, Any],
+    history: History,
+    starts: Sequence[Start],
+    seconds: float,
 ) -> tuple[dict[Start, str], list[Finding]]:
     """A database at each start: a copy of the customer's, one that an earlier check made, or revisions run from nothing."""
     places = {s: server.clone(s.database) for s in starts if s.database}
     kept = server.kept() if server.keeps else {}
     to_make: dict[Start, str] = {}
     for start in (s for s in starts if not s.database):
-        wanted = {"config": config, "heads": list(start.heads), "ancestors": sorted(history.ancestors(start.heads)), "preamble": server.preamble}
+        wanted = {
+            "config": config,
+            "heads": list(start.heads),
+            "ancestors": sorted(history.ancestors(start.heads)),
+            "preamble": server.preamble,
+        }
         template = next((name for name, made in kept.items() if _fits(made, wanted)), None)
         if template or not start.heads:
             places[start] = server.create(template) if template else server.create()
@@ -116,13 +137,19 @@ def _bases(
     return places, failed
 
 
-def _made_from(config: str, start: Start, history: History, looked: dict, answer: dict, preamble: str) -> dict[str, Any]:
+def _made_from(
+    config: str, start: Start, history: History, looked: dict, answer: dict, preamble: str
+) -> dict[str, Any]:
     """What a kept database depends on: every file of the app that was opened for it, but no later revision."""
     ancestors = history.ancestors(start.heads)
     later = {r.path for r in history.revisions if r.id not in ancestors}
     outside = (sysconfig.get_path("stdlib"), "/proc/", "/dev/", "/tmp/", "/usr/lib/", "/etc/")  # noqa: S108
     files = sorted({_source(f) for f in (*looked["opened"], *answer["opened"])})
-    ours = [f for f in files if f not in later and "site-packages" not in f and not f.startswith(outside) and Path(f).is_file()]
+    ours = [
+        f
+        for f in files
+        if f not in later and "site-packages" not in f and not f.startswith(outside) and Path(f).is_file()
+    ]
     return {
         "config": config,
         "heads": list(start.heads),
@@ -157,7 +184,11 @@ def _watched(server: Server, name: str, start: Start) -> Start:
         watched.watch(connection)
         if not start.database:
             return start
-        heads = [h for (t,) in connection.execute(trace.VERSION_TABLES_THERE).fetchall() for (h,) in connection.execute(f"TABLE {t}").fetchall()]
+        heads = [
+            h
+            for (t,) in connection.execute(trace.VERSION_TABLES_THERE).fetchall()
+            for (h,) in connection.execute(f"TABLE {t}").fetchall()
+        ]
     return start.model_copy(update={"heads": tuple(sorted(heads))})
 
 
@@ -165,7 +196,11 @@ def _back(
     ask: Ask, server: Server, config: str, history: History, runs: Sequence[Run], names: Sequence[str], seconds: float
 ) -> list[Run]:
     """The runs with what their downgrades did; only of what went well, as the rest need not lead back."""
-    ways = {n: way for n, run in zip(names, runs, strict=True) if not run.problems and (way := _down(history.pending(run.start)))}
+    ways = {
+        n: way
+        for n, run in zip(names, runs, strict=True)
+        if not run.problems and (way := _down(history.pending(run.start)))
+    }
     jobs = [{"url": server.inside(name), "to": [], "seconds": seconds, "down": way} for name, way in ways.items()]
     answers = dict(zip(ways, ask(do="run", config=config, jobs=jobs)["jobs"] if jobs else [], strict=True))
     return [_with_way_back(server, name, run, answers.get(name)) for name, run in zip(names, runs, strict=True)]
@@ -181,7 +216,9 @@ def _with_way_back(server: Server, name: str, run: Run, answer: dict[str, Any] |
 
 def _down(pending: Sequence[Revision]) -> list[str]:
     """Where to go back to, one revision at a time; nowhere across branches, where order is by chance."""
-    if any(len(r.parents) > 1 for r in pending) or any(b.parents != (a.id,) for a, b in zip(pending, pending[1:], strict=False)):
+    if any(len(r.parents) > 1 for r in pending) or any(
+        b.parents != (a.id,) for a, b in zip(pending, pending[1:], strict=False)
+    ):
         return []
     return [r.parents[0] if r.parents else "base" for r in reversed(pending)]
 
@@ -189,7 +226,9 @@ def _down(pending: Sequence[Revision]) -> list[str]:
 def _read(server: Server, name: str, start: Start, history: History, answer: dict[str, Any]) -> Run:
     with server.connect(name) as connection:
         run = watched.read(connection, start.heads, history.pending(start.heads))
-    return run.model_copy(update={"customers": start.customers, "problems": run.problems or tuple(_troubles(run, answer))})
+    return run.model_copy(
+        update={"customers": start.customers, "problems": run.problems or tuple(_troubles(run, answer))}
+    )
 
 
 def _troubles(run: Run, answer: dict[str, Any]) -> list[Finding]:
@@ -197,17 +236,25 @@ def _troubles(run: Run, answer: dict[str, Any]) -> list[Finding]:
         return [_failure(answer, run.unfinished(), "")]
     if left := run.unfinished():
         what = f"revision {left} could not be watched"
-        return [problem("not_watched", what, "", "let Alembic keep its usual version table (one column, version_num)", left)]
+        return [
+            problem("not_watched", what, "", "let Alembic keep its usual version table (one column, version_num)", left)
+        ]
     return []
 
 
 def _failure(answer: dict[str, Any], revision: str, when: str) -> Finding:
     """What was raised, or how long it took, with the last lines that were printed."""
     told = answer["problem"]
-    kind = told["kind"] if told["kind"] != "start" or not revision or "sqlalchemy" not in told.get("module", "") else "upgrade"
+    kind = (
+        told["kind"]
+        if told["kind"] != "start" or not revision or "sqlalchemy" not in told.get("module", "")
+        else "upgrade"
+    )
     rule, next_step = NEXT[kind]
     said = "; ".join(part for part in (told["where"], when, *(answer.get("tail") or [])[-3:]) if part)
-    return problem(rule, told["what"], said, next_step, told.get("revision") or (revision if rule == "upgrade_fails" else ""))
+    return problem(
+        rule, told["what"], said, next_step, told.get("revision") or (revision if rule == "upgrade_fails" else "")
+    )
 
 
 def _missing(answers: Sequence[dict[str, Any]], history: History) -> list[Finding]:
@@ -217,9 +264,21 @@ def _missing(answers: Sequence[dict[str, Any]], history: History) -> list[Findin
     for kind, table, column in lacking:
         name = f"{table}.{column}" if column else table
         if kind == "unknown":
-            found.append(problem("model_drift", "the models could not be compared with the database", table, "see env.py's target_metadata", blocking=False))
+            found.append(
+                problem(
+                    "model_drift",
+                    "the models could not be compared with the database",
+                    table,
+                    "see env.py's target_metadata",
+                    blocking=False,
+                )
+            )
             continue
         what = f"the models have the {kind} {name}, and the migrated database does not"
         step = f'write the revision that adds it: alembic revision --autogenerate -m "add {name}"'
-        found.append(problem("model_drift", what, "compare_metadata", step, history.head or "").model_copy(update={"object": name}))
+        found.append(
+            problem("model_drift", what, "compare_metadata", step, history.head or "").model_copy(
+                update={"object": name}
+            )
+        )
     return found

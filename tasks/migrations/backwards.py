@@ -15,7 +15,16 @@ def backwards(run: Run, back: Sequence[Snapshot], warnings: list[dict[str, Any]]
     """The revisions whose downgrade raises, does nothing, or leaves something else than there was."""
     if warnings:
         what = f"downgrade() fails: {warnings[0]['what']}"
-        return [problem("downgrade_missing", what, warnings[0]["where"], NEXT_STEP, warnings[0].get("revision") or "", blocking=False)]
+        return [
+            problem(
+                "downgrade_missing",
+                what,
+                warnings[0]["where"],
+                NEXT_STEP,
+                warnings[0].get("revision") or "",
+                blocking=False,
+            )
+        ]
     found = []
     for step, now in zip(reversed(run.steps), back, strict=False):
         if _shape(now) == _shape(step.before):

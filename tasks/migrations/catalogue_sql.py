@@ -21,7 +21,7 @@ CREATE FUNCTION {SCHEMA}.grants_of(acl aclitem[]) RETURNS jsonb LANGUAGE sql STA
   SELECT coalesce(jsonb_agg(coalesce(r.rolname, 'PUBLIC') || ' ' || g.privilege_type ORDER BY 1), '[]')
   FROM aclexplode(acl) g LEFT JOIN pg_roles r ON r.oid = g.grantee
 $$;
-"""
+"""  # noqa: S608 - constants
 
 _TABLES = f"""
 CREATE FUNCTION {SCHEMA}.tables() RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog AS $$

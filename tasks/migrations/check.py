@@ -63,7 +63,9 @@ def standing(customer: Customer) -> Standing:
     )
 
 
-def _recorded(config: Config, settings: Migrations, commit: str, image: str | None, standings: Sequence[Standing]) -> History:
+def _recorded(
+    config: Config, settings: Migrations, commit: str, image: str | None, standings: Sequence[Standing]
+) -> History:
     if image is None:
         return sql_tool.run(config, settings, commit, standings)
     with (
@@ -79,11 +81,15 @@ def _recorded(config: Config, settings: Migrations, commit: str, image: str | No
         with postgres(network, config.postgres) as database:
             scratch = Server(database.host_url, preamble=settings.preamble, inside_url=database.url)
             try:
-                history = alembic_tool.run(probe.ask, scratch, settings.config, looked, history, standings, settings.timeout)
+                history = alembic_tool.run(
+                    probe.ask, scratch, settings.config, looked, history, standings, settings.timeout
+                )
             finally:
                 scratch.close()
     files = deployed.of_commits(Mirror.open(config.app.repository), config.components[settings.component].path)
-    return history.model_copy(update={"problems": (*history.problems, *deployed.compare(history, standings, files(commit), files))})
+    return history.model_copy(
+        update={"problems": (*history.problems, *deployed.compare(history, standings, files(commit), files))}
+    )
 
 
 def _accepted(report: MigrationReport, accept: Mapping[str, str]) -> MigrationReport:

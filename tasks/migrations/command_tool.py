@@ -43,7 +43,9 @@ def _run(scratch: Server, upgrade: Upgrade, released: Release, here: Sequence[St
     name = scratch.clone(standing.database) if standing.database else scratch.create()
     base = released(standing) if standing.heads or standing.source else None
     if base and not standing.database and (ended := base(scratch.address(name))).failed:
-        return Run(start=standing.heads, customers=customers, problems=(_failure(ended, "the release that runs there"),))
+        return Run(
+            start=standing.heads, customers=customers, problems=(_failure(ended, "the release that runs there"),)
+        )
     with scratch.connect(name) as connection:
         watched.watch(connection)
         ended = upgrade(scratch.address(name))
@@ -69,4 +71,9 @@ def _after(run: Run, standing: Standing) -> Run:
 
 def _failure(ended: Ran, which: str) -> Finding:
     said = "; ".join(part for part in (which, *ended.tail[-5:]) if part)
-    return problem("upgrade_fails", f"the upgrade command failed: {ended.failed}", said, "mend the migration; it was run on PostgreSQL")
+    return problem(
+        "upgrade_fails",
+        f"the upgrade command failed: {ended.failed}",
+        said,
+        "mend the migration; it was run on PostgreSQL",
+    )

@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 PLACE = "/tmp/slipway-probe.py"  # noqa: S108 - in the app's container
 Upgrade = Callable[[str | None], bool]
 # Rows and their values by the columns that were there before, in an order of their own.
-FINGERPRINT = "SELECT count(*), md5(string_agg(r::text, E'\\n' ORDER BY r::text)) FROM (SELECT {columns} FROM {table}) r"
+FINGERPRINT = (
+    "SELECT count(*), md5(string_agg(r::text, E'\\n' ORDER BY r::text)) FROM (SELECT {columns} FROM {table}) r"
+)
 
 
 class CompatibilityRefused(ReleaseRefused):
@@ -50,7 +52,8 @@ def check_compatibility(config: Config, commit: str, running: Running, image: st
     Raises `CompatibilityRefused`.
     """
     settings = config.migrations
-    assert settings and settings.smoke  # releases() finds none otherwise
+    if settings is None:
+        raise ValueError("without migrations there is nothing to be compatible with")
     known = _passed(config, settings, commit, running)
     if known.exists():
         return Compatibility(running=running, reused=True)
@@ -86,7 +89,9 @@ def _tool(
     if image is None:
         yield lambda head: sql_tool.upgrade(config, settings, commit, host_url, head)
         return
-    with conversing(image, ["python", PLACE], network, name="compatibility-migrate", put={PLACE: PROGRAM.read_bytes()}) as channel:
+    with conversing(
+        image, ["python", PLACE], network, name="compatibility-migrate", put={PLACE: PROGRAM.read_bytes()}
+    ) as channel:
         probe = Conversation(channel, f"{settings.component}, target {settings.target}")
         heads = probe.ask(do="look", config=settings.config, target="head")["heads"]
 
@@ -95,7 +100,11 @@ def _tool(
             job = {"url": url, "to": to, "seconds": settings.timeout}
             answer = probe.ask(do="run", config=settings.config, jobs=[job])["jobs"][0]
             if told := answer["problem"]:
-                raise CompatibilityRefused(Reason(what=f"compatibility: {told['what']}", where=told["where"], next_step="see the migration check"))
+                raise CompatibilityRefused(
+                    Reason(
+                        what=f"compatibility: {told['what']}", where=told["where"], next_step="see the migration check"
+                    )
+                )
             return at != _heads(host_url)
 
         yield lambda head: upgrade(head) if head or _heads(host_url) else True
@@ -104,14 +113,22 @@ def _tool(
 def _heads(url: str) -> object:
     with psycopg.connect(url) as connection:
         there = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
-        return connection.execute("SELECT version_num FROM alembic_version ORDER BY 1").fetchall() if there != (None,) else None
+        return (
+            connection.execute("SELECT version_num FROM alembic_version ORDER BY 1").fetchall()
+            if there != (None,)
+            else None
+        )
 
 
-def _run(command: str | None, what: str, image: str, network: "Network", url: str, settings: Migrations, running: Running) -> None:
+def _run(
+    command: str | None, what: str, image: str, network: "Network", url: str, settings: Migrations, running: Running
+) -> None:
     if not command:
         return
     env = {"DATABASE_URL": url}
-    ended = run_command(image, command, network, name=f"compatibility-{what}", env=env, timeout_seconds=settings.timeout)
+    ended = run_command(
+        image, command, network, name=f"compatibility-{what}", env=env, timeout_seconds=settings.timeout
+    )
     if ended.exit_code or ended.timed_out:
         lines = "\n".join(f"    {line}" for line in ended.tail[-15:])
         when = "on the new schema" if what == "smoke" else "on its own schema"
@@ -119,7 +136,8 @@ def _run(command: str | None, what: str, image: str, network: "Network", url: st
             Reason(
                 what=f"compatibility: the release that {', '.join(running.customers)} run fails its {what} {when}\n{lines}",
                 where=f"{image}, {command}",
-                next_step="let the migration leave what that release uses; or, when the suite is wrong, correct migrations." + what,
+                next_step="let the migration leave what that release uses; or, when the suite is wrong, correct migrations."
+                + what,
             )
         )
 
@@ -154,4 +172,6 @@ def _require_rows(before: dict[str, tuple[sql.Composed, object]], url: str, runn
                 log.warning("%s: values of %s changed", ", ".join(running.customers), table)
     if lost:
         said = f"compatibility: rows of the release that {', '.join(running.customers)} run did not survive"
-        raise CompatibilityRefused(Reason(what=said, where="; ".join(lost), next_step="let the migration keep every row of the seed"))
+        raise CompatibilityRefused(
+            Reason(what=said, where="; ".join(lost), next_step="let the migration keep every row of the seed")
+        )

@@ -43,7 +43,9 @@ def compare(history: History, standings: Sequence[Standing], now: Known, then: C
     return list(findings.values())
 
 
-def _differences(history: History, now: dict[str, Deployed], then: dict[str, Deployed], standing: Standing) -> list[Finding]:
+def _differences(
+    history: History, now: dict[str, Deployed], then: dict[str, Deployed], standing: Standing
+) -> list[Finding]:
     ran = _ancestors(then, standing.heads)
     keep, found = "a revision that has run anywhere must stay as it is; write a new one", []
     for revision in sorted(ran):
@@ -56,13 +58,27 @@ def _differences(history: History, now: dict[str, Deployed], then: dict[str, Dep
             found.append(problem("revision_edited", what, now[revision].path, f"take the edit back; {keep}", revision))
         elif revision in now and set(now[revision].parents) != set(then[revision].parents):
             what = f"revision {revision} ran at {standing.customer}, and has another parent since"
-            found.append(problem("revision_edited", what, now[revision].path, f"give it its down_revision back; {keep}", revision))
+            found.append(
+                problem(
+                    "revision_edited", what, now[revision].path, f"give it its down_revision back; {keep}", revision
+                )
+            )
     known = {r.id for r in history.revisions}
     for revision in sorted(history.ancestors([h for h in standing.heads if h in known]) - ran):
         if ran:
-            what = f"revision {revision} comes before where {standing.customer} stands, and never ran there: it never will"
+            what = (
+                f"revision {revision} comes before where {standing.customer} stands, and never ran there: it never will"
+            )
             path = now[revision].path if revision in now else ""
-            found.append(problem("revision_inserted", what, path, "let it follow the newest revision: set its down_revision to the head", revision))
+            found.append(
+                problem(
+                    "revision_inserted",
+                    what,
+                    path,
+                    "let it follow the newest revision: set its down_revision to the head",
+                    revision,
+                )
+            )
     return found
 
 
@@ -78,7 +94,9 @@ def _ancestors(known: dict[str, Deployed], heads: Sequence[str]) -> set[str]:
 
 def of_files(history: History) -> Known:
     """The revisions that were found where Alembic looked."""
-    return _known((r.path, Path(r.path).read_text(encoding="utf-8")) for r in history.revisions if Path(r.path).is_file())
+    return _known(
+        (r.path, Path(r.path).read_text(encoding="utf-8")) for r in history.revisions if Path(r.path).is_file()
+    )
 
 
 def read_all(root: str) -> Known:
@@ -94,7 +112,16 @@ def of_commits(mirror: Mirror, folder: str) -> Callable[[str], Known]:
     @cache
     def read(commit: str) -> Known:
         try:
-            found = mirror.run("grep", "--name-only", "-z", "-e", "down_revision", commit, "--", "*.py" if folder == "." else f"{folder}/*.py")
+            found = mirror.run(
+                "grep",
+                "--name-only",
+                "-z",
+                "-e",
+                "down_revision",
+                commit,
+                "--",
+                "*.py" if folder == "." else f"{folder}/*.py",
+            )
         except GitFailed:
             return {}  # nothing there has the word, or the commit is no longer known
         names = [n.partition(":")[2] for n in found.split("\0") if n]
@@ -133,7 +160,11 @@ def _assigned(node: ast.stmt) -> dict[str, object]:
     value = getattr(node, "value", None)
     found: dict[str, object] = {}
     for target in targets:
-        pairs = zip(target.elts, value.elts, strict=False) if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) else [(target, value)]
+        pairs = (
+            zip(target.elts, value.elts, strict=False)
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            else [(target, value)]
+        )
         for name, given in pairs:
             if isinstance(name, ast.Name) and given is not None:
                 try:

@@ -17,11 +17,17 @@ class Entry(Value):
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     customer: str = Field(min_length=1)
-    revision: str | list[str] | None = Field(default=None, description="the revision its database is at; none: an empty database")
+    revision: str | list[str] | None = Field(
+        default=None, description="the revision its database is at; none: an empty database"
+    )
     source: Path | None = Field(default=None, description="a checkout of the release that runs there")
-    metadata: str | None = Field(default=None, description="path/to/file.py:ATTRIBUTE, the SQLAlchemy metadata of the code running there")
+    metadata: str | None = Field(
+        default=None, description="path/to/file.py:ATTRIBUTE, the SQLAlchemy metadata of the code running there"
+    )
     rows: dict[str, int] = Field(default={}, description="table -> number of rows")
-    database: str | None = Field(default=None, description="URL of a copy of its schema and data, to be cloned and never written")
+    database: str | None = Field(
+        default=None, description="URL of a copy of its schema and data, to be cloned and never written"
+    )
     held: str = Field(default="", description="why it is still there")
 
 
@@ -31,7 +37,9 @@ def read_fleet(path: Path) -> list[Standing]:
         entries = TypeAdapter(list[Entry]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise ReleaseRefused.because(
-            f"not a fleet file: {error}", str(path), "a list of customers: customer, revision, and optionally source, metadata, rows, database"
+            f"not a fleet file: {error}",
+            str(path),
+            "a list of customers: customer, revision, and optionally source, metadata, rows, database",
         ) from error
     return [_standing(e, path.resolve().parent) for e in entries]
 

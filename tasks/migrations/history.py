@@ -170,7 +170,19 @@ class History(Value):
 
 def recorded(start: Sequence[str], pending: Sequence[Revision], seen: Sequence[Any], events: Sequence[Any]) -> Run:
     """A run out of the rows that its scratch database kept."""
-    names = ("number", "kind", "tag", "query", "objects", "locks", "scans", "changed", "lock_timeout", "session", "transaction")
+    names = (
+        "number",
+        "kind",
+        "tag",
+        "query",
+        "objects",
+        "locks",
+        "scans",
+        "changed",
+        "lock_timeout",
+        "session",
+        "transaction",
+    )
     return Run(
         start=tuple(start),
         revisions=tuple(pending),

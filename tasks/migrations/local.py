@@ -44,7 +44,9 @@ def check_alembic(
     """
     start = time.monotonic()
     if not config.is_file():
-        raise ReleaseRefused.because("there is no Alembic configuration", str(config), "give its path with --alembic-config")
+        raise ReleaseRefused.because(
+            "there is no Alembic configuration", str(config), "give its path with --alembic-config"
+        )
     with conversation(config.parent, python) as probe:
         probe.tell(do="look", config=config.name, target=to)  # imports the app while the server starts
         with server(postgres, preamble) as scratch:
@@ -52,12 +54,24 @@ def check_alembic(
             history = alembic_tool.revisions(looked, to)
             customers = _with_code(probe.ask, standings) or _newest_only(history)
             history = alembic_tool.run(probe.ask, scratch, str(config), looked, history, customers, seconds)
-    history = history.model_copy(update={"problems": (*history.problems, *deployed.compare(history, customers, deployed.of_files(history), deployed.read_all))})
+    history = history.model_copy(
+        update={
+            "problems": (
+                *history.problems,
+                *deployed.compare(history, customers, deployed.of_files(history), deployed.read_all),
+            )
+        }
+    )
     return Checked(report=judge(history, customers, time.monotonic() - start), history=history)
 
 
 def check_command(
-    upgrade: str, folder: Path, standings: Sequence[Standing], postgres: str | None = None, preamble: str = "", seconds: float = LIMIT_SECONDS
+    upgrade: str,
+    folder: Path,
+    standings: Sequence[Standing],
+    postgres: str | None = None,
+    preamble: str = "",
+    seconds: float = LIMIT_SECONDS,
 ) -> Checked:
     """The same for a command that brings DATABASE_URL to the newest schema, run by the shell in `folder`.
 
@@ -67,7 +81,9 @@ def check_command(
     if not upgrade:
         raise ReleaseRefused.because("there is no command to run", "--tool command", "give --upgrade-command")
     if not standings:
-        raise ReleaseRefused.because("nobody says where customers stand", "--tool command", "give --from COMMIT, or --fleet FILE")
+        raise ReleaseRefused.because(
+            "nobody says where customers stand", "--tool command", "give --from COMMIT, or --fleet FILE"
+        )
     with tempfile.TemporaryDirectory() as place, server(postgres, preamble) as scratch:
 
         def released(standing: Standing) -> command_tool.Upgrade | None:

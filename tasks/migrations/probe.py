@@ -89,7 +89,11 @@ def patch(module):
 
     def ours(options):
         refuse_revisions()
-        kept = {k: v for k, v in options.items() if k not in ("dsn", "conninfo", "hostaddr", "service", "database", "dbname")}
+        kept = {
+            k: v
+            for k, v in options.items()
+            if k not in ("dsn", "conninfo", "hostaddr", "service", "database", "dbname")
+        }
         parts = dict(URL["parts"])
         parts[DRIVERS[name]] = parts.pop("dbname", None)
         return {**kept, **{k: v for k, v in parts.items() if v is not None}}
@@ -343,7 +347,9 @@ def missing(config):
         return []
 
     try:
-        with EnvironmentContext(config, script, fn=compare, as_sql=False, template_args=context.template_args, revision_context=context):
+        with EnvironmentContext(
+            config, script, fn=compare, as_sql=False, template_args=context.template_args, revision_context=context
+        ):
             script.run_env()
         operations = context.generated_revisions[-1].upgrade_ops.as_diffs()
     except CommandError:
@@ -402,7 +408,12 @@ def tables_of(place):
 def attribute_of(path, attribute):
     for name, module in list(sys.modules.items()):  # the app under test is not the one that is asked about
         file = getattr(module, "__file__", None) or ""
-        if name != "__main__" and file and "site-packages" not in file and not file.startswith((sys.base_prefix, sys.prefix)):
+        if (
+            name != "__main__"
+            and file
+            and "site-packages" not in file
+            and not file.startswith((sys.base_prefix, sys.prefix))
+        ):
             del sys.modules[name]
     if not path.endswith(".py"):
         found = importlib.import_module(path)
@@ -437,7 +448,11 @@ def facts(table):
             "labels": [str(label) for label in item] if item else [],
             "generated": column.computed is not None or column.identity is not None,
         }
-    unique = [[c.name for c in k.columns] for k in table.constraints if type(k).__name__ in ("UniqueConstraint", "PrimaryKeyConstraint")]
+    unique = [
+        [c.name for c in k.columns]
+        for k in table.constraints
+        if type(k).__name__ in ("UniqueConstraint", "PrimaryKeyConstraint")
+    ]
     unique += [[c.name for c in i.columns] for i in table.indexes if i.unique]
     names = [str(k.name) for k in table.constraints if isinstance(k.name, str)]
     return {"columns": columns, "unique": unique, "names": names}
@@ -452,7 +467,11 @@ def problem(error, kind):
     if isinstance(error, SyntaxError):
         own = [traceback.FrameSummary(error.filename or "?", error.lineno or 0, "")]
     if kind == "look":
-        kind = "graph" if type(error).__module__.startswith("alembic") or isinstance(error, KeyError) and not inside else "import"
+        kind = (
+            "graph"
+            if type(error).__module__.startswith("alembic") or isinstance(error, KeyError) and not inside
+            else "import"
+        )
     return {
         "kind": kind if inside or kind != "upgrade" else "start",
         "module": type(error).__module__,

@@ -78,11 +78,19 @@ class Process:
     def __init__(self, argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
         try:
             self._process = subprocess.Popen(
-                argv, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+                argv,
+                cwd=folder,
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
             )
         except OSError as error:
             raise ReleaseRefused.because(
-                f"the interpreter does not start: {error}", argv[0], "give --python, the interpreter with the app's dependencies"
+                f"the interpreter does not start: {error}",
+                argv[0],
+                "give --python, the interpreter with the app's dependencies",
             ) from error
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._words = b""

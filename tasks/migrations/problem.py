@@ -3,7 +3,9 @@
 from tasks.models import Finding
 
 
-def problem(rule: str, effect: str, evidence: str, next_step: str, revision: str = "", blocking: bool = True) -> Finding:
+def problem(
+    rule: str, effect: str, evidence: str, next_step: str, revision: str = "", blocking: bool = True
+) -> Finding:
     """A finding of the graph family that is about no single object."""
     return Finding(
         rule=rule,

@@ -16,7 +16,9 @@ PLACE = "/tmp/slipway-probe.py"  # noqa: S108 - in the app's container
 def read(config: Config, settings: Migrations, fleet: Fleet, standings: Sequence[Standing]) -> list[Standing]:
     """The customers with their code; each image that runs somewhere is asked once. One that cannot answer may use everything."""
     repository = config.components[settings.component].image
-    digests = {c.name: c.components[settings.component].digest for c in fleet.customers if settings.component in c.components}
+    digests = {
+        c.name: c.components[settings.component].digest for c in fleet.customers if settings.component in c.components
+    }
     known = {digest: _asked(f"{repository}@{digest}", settings.metadata) for digest in sorted(set(digests.values()))}
     return [s.model_copy(update={"code": known.get(digests.get(s.customer, ""))}) for s in standings]
 
@@ -26,7 +28,9 @@ def _asked(image: str, place: str) -> Code | None:
         have(image)
         with (
             private_network("metadata") as network,
-            conversing(image, ["python", PLACE], network, name="metadata", put={PLACE: PROGRAM.read_bytes()}) as channel,
+            conversing(
+                image, ["python", PLACE], network, name="metadata", put={PLACE: PROGRAM.read_bytes()}
+            ) as channel,
         ):
             answer = Conversation(channel, image).ask(do="map", place=place)
     except SlipwayError:

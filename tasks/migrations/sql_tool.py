@@ -36,11 +36,18 @@ def run(config: Config, settings: Migrations, commit: str, standings: Sequence[S
     mirror = Mirror.open(config.app.repository)
     files = _files(mirror, commit, folder)
     if not files:
-        said = problem("no_revisions", "there are no .sql files", f"{folder} at {commit[:7]}", "correct migrations.path in release.yaml")
+        said = problem(
+            "no_revisions",
+            "there are no .sql files",
+            f"{folder} at {commit[:7]}",
+            "correct migrations.path in release.yaml",
+        )
         return History(problems=(said,))
     names = list(files)
     revisions = [
-        Revision(id=n, parents=(before,) if before else (), path=f"{folder}/{n}.sql", accepts=dict(ACCEPT.findall(files[n])))
+        Revision(
+            id=n, parents=(before,) if before else (), path=f"{folder}/{n}.sql", accepts=dict(ACCEPT.findall(files[n]))
+        )
         for before, n in zip(["", *names], names, strict=False)
     ]
     history = History(revisions=tuple(revisions), heads=(names[-1],))
@@ -62,7 +69,9 @@ def upgrade(config: Config, settings: Migrations, commit: str, url: str, head: s
     folder = f"{config.components[settings.component].path}/{settings.path}"
     files = _files(Mirror.open(config.app.repository), commit, folder)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA IF NOT EXISTS slipway_done; CREATE TABLE IF NOT EXISTS slipway_done.files (name text)")
+        connection.execute(
+            "CREATE SCHEMA IF NOT EXISTS slipway_done; CREATE TABLE IF NOT EXISTS slipway_done.files (name text)"
+        )
         done = {name for (name,) in connection.execute("SELECT name FROM slipway_done.files").fetchall()}
         wanted = {n: t for n, t in files.items() if n not in done and (head is None or n <= head)}
         add = lambda name: connection.execute("INSERT INTO slipway_done.files VALUES (%s)", [name])  # noqa: E731
@@ -72,7 +81,13 @@ def upgrade(config: Config, settings: Migrations, commit: str, url: str, head: s
 
 
 def _run(
-    scratch: Server, history: History, start: tuple[str, ...], standings: Sequence[Standing], files: dict[str, str], folder: str, settings: Migrations
+    scratch: Server,
+    history: History,
+    start: tuple[str, ...],
+    standings: Sequence[Standing],
+    files: dict[str, str],
+    folder: str,
+    settings: Migrations,
 ) -> Run:
     deadline = time.monotonic() + settings.timeout
     pending = history.pending(start)
@@ -82,7 +97,9 @@ def _run(
     with psycopg.connect(url, autocommit=True) as connection:
         watched.watch(connection)
         record = lambda name: connection.execute(trace.RECORD, [name])  # noqa: E731
-        problems = problems or _apply(url, {n: files[n] for n in files if n in waiting}, folder, deadline, settings.timeout, record)
+        problems = problems or _apply(
+            url, {n: files[n] for n in files if n in waiting}, folder, deadline, settings.timeout, record
+        )
         run = watched.read(connection, start, pending)
     here = tuple(s.customer for s in standings if s.heads == start)
     return run.model_copy(update={"customers": here, "problems": tuple(problems)})
@@ -107,10 +124,17 @@ def _edited(mirror: Mirror, folder: str, files: dict[str, str], standings: Seque
         for name in (n for n in files if n <= standing.heads[0] and then):
             if name not in then:
                 what = f"{name} comes before where {standing.customer} stands, and never ran there: it never will"
-                found.setdefault(name, problem("revision_inserted", what, f"{folder}/{name}.sql", "give it a name after the last file", name))
+                found.setdefault(
+                    name,
+                    problem(
+                        "revision_inserted", what, f"{folder}/{name}.sql", "give it a name after the last file", name
+                    ),
+                )
             elif _words(then[name]) != _words(files[name]):
                 what = f"{name} ran at {standing.customer}, and was edited since"
-                found.setdefault(name, problem("revision_edited", what, f"{folder}/{name}.sql", f"take the edit back; {keep}", name))
+                found.setdefault(
+                    name, problem("revision_edited", what, f"{folder}/{name}.sql", f"take the edit back; {keep}", name)
+                )
     return list(found.values())
 
 
@@ -119,7 +143,12 @@ def _words(text: str) -> list[str]:
 
 
 def _apply(
-    url: str, files: dict[str, str], folder: str, deadline: float, limit: float, record: Callable[[str], object] = lambda name: None
+    url: str,
+    files: dict[str, str],
+    folder: str,
+    deadline: float,
+    limit: float,
+    record: Callable[[str], object] = lambda name: None,
 ) -> list[Finding]:
     # No prepared statements: DISCARD ALL forgets them without telling the driver.
     with (
@@ -136,7 +165,11 @@ def _apply(
                 record(name)
             except psycopg.Error as error:
                 if expired.is_set():
-                    return [_failed(name, folder, f"stopped after {limit:g} s", "find what hangs, or raise migrations.timeout")]
+                    return [
+                        _failed(
+                            name, folder, f"stopped after {limit:g} s", "find what hangs, or raise migrations.timeout"
+                        )
+                    ]
                 what = error.diag.message_primary or str(error)
                 step = "mend the file; files are run in the order of their names"
                 return [_failed(name, folder, what, step, _line(text, error))]

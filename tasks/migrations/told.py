@@ -60,7 +60,9 @@ def as_json(checked: Checked) -> dict[str, Any]:
     """What scripts read; its schema is printed by `slipway migrations schema`."""
     report = checked.report
     steps = {step.revision.id: step for run in checked.history.runs for step in run.steps}
-    order = [r.id for r in checked.history.revisions if r.id in steps] + [i for i in steps if i not in {r.id for r in checked.history.revisions}]
+    order = [r.id for r in checked.history.revisions if r.id in steps] + [
+        i for i in steps if i not in {r.id for r in checked.history.revisions}
+    ]
     told = [_revision(steps[i], _phase(steps[i], report)) for i in order]
     phases = {r.phase for r in told}
     overall: Phase = "contract" if "contract" in phases else "expand" if "expand" in phases else "none"
@@ -76,7 +78,9 @@ def as_json(checked: Checked) -> dict[str, Any]:
 
 def _phase(step: Step, report: MigrationReport) -> Phase:
     """A revision that takes something from code that may run is a contract, whether or not anybody is in its way."""
-    takes = any(f.revision == step.revision.id and f.family == "compatibility" and f.rule not in LOOSE for f in report.findings)
+    takes = any(
+        f.revision == step.revision.id and f.family == "compatibility" and f.rule not in LOOSE for f in report.findings
+    )
     return "contract" if takes else "expand" if any(e.kind != "end" for e in step.events) else "none"
 
 
@@ -90,9 +94,13 @@ def _revision(step: Step, phase: Phase) -> RevisionTold:
         revision=step.revision.id,
         phase=phase,
         seconds=round(step.seconds, 4),
-        statements=tuple(Statement(command=e.tag, sql=(e.query or "")[:2000]) for e in step.events if e.kind in ("command", "rows")),
+        statements=tuple(
+            Statement(command=e.tag, sql=(e.query or "")[:2000]) for e in step.events if e.kind in ("command", "rows")
+        ),
         locks=tuple(HeldLock(table=table, mode=mode) for table, mode in sorted(locks)),
-        rewrites=tuple(dict.fromkeys(names.get(o.oid or 0, "") for e in step.events if e.kind == "rewrite" for o in e.objects)),
+        rewrites=tuple(
+            dict.fromkeys(names.get(o.oid or 0, "") for e in step.events if e.kind == "rewrite" for o in e.objects)
+        ),
     )
 
 
@@ -102,7 +110,11 @@ def github(seen: Mapping[str, Any], paths: Mapping[str, str]) -> list[str]:
     for f in seen["findings"]:
         level = "error" if f["blocking"] else "notice"
         place = f"file={_escaped(_relative(paths[f['revision']]))},line=1," if paths.get(f["revision"]) else ""
-        message = "\n".join(part for part in (f"{f['object']}: {f['effect']}".lstrip(": "), f["evidence"], f"next: {f['next_step']}") if part)
+        message = "\n".join(
+            part
+            for part in (f"{f['object']}: {f['effect']}".lstrip(": "), f["evidence"], f"next: {f['next_step']}")
+            if part
+        )
         lines.append(f"::{level} {place}title={_escaped(f['rule'])}::{_message(message)}")
     return lines
 
@@ -113,7 +125,9 @@ def gitlab(seen: Mapping[str, Any], paths: Mapping[str, str]) -> list[dict[str, 
         {
             "description": f"{f['object']}: {f['effect']}; {f['next_step']}".lstrip(": "),
             "check_name": f["rule"],
-            "fingerprint": hashlib.sha256("\0".join((f["rule"], f["revision"], f["object"], f["effect"])).encode()).hexdigest(),
+            "fingerprint": hashlib.sha256(
+                "\0".join((f["rule"], f["revision"], f["object"], f["effect"])).encode()
+            ).hexdigest(),
             "severity": "blocker" if f["blocking"] else "info",
             "location": {"path": _relative(paths.get(f["revision"], "")) or "alembic.ini", "lines": {"begin": 1}},
         }

@@ -33,7 +33,7 @@ CREATE TABLE {SCHEMA}.snapshots (
 CREATE TABLE {SCHEMA}.events (
   number bigint PRIMARY KEY DEFAULT nextval('{SCHEMA}.moment'), kind text NOT NULL, tag text NOT NULL, query text,
   objects jsonb, locks jsonb, scans jsonb, changed bigint, lock_timeout text, session int, transaction text);
-"""
+"""  # noqa: S608 - constants
 
 _RECORD = f"""
 CREATE FUNCTION {SCHEMA}.record(revision text) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
@@ -144,7 +144,8 @@ BEGIN
     SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity LIKE '%slipway\\_%') THEN
     RETURN;  -- our own triggers
   END IF;
-  FOR made IN SELECT objid FROM pg_event_trigger_ddl_commands() WHERE object_type = 'table' AND tg_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO') LOOP
+  FOR made IN SELECT objid FROM pg_event_trigger_ddl_commands()
+    WHERE object_type = 'table' AND tg_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO') LOOP
     PERFORM {SCHEMA}.watch(made.objid);
   END LOOP;
   SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -182,7 +183,7 @@ CREATE EVENT TRIGGER slipway_start ON ddl_command_start EXECUTE FUNCTION {SCHEMA
 CREATE EVENT TRIGGER slipway_command ON ddl_command_end EXECUTE FUNCTION {SCHEMA}.on_command_end();
 CREATE EVENT TRIGGER slipway_rewrite ON table_rewrite EXECUTE FUNCTION {SCHEMA}.on_rewrite();
 CREATE EVENT TRIGGER slipway_drop ON sql_drop EXECUTE FUNCTION {SCHEMA}.on_drop();
-"""
+"""  # noqa: S608 - constants
 
 # Watches a database from now on, with all that it holds: its first snapshot is what running code knows.
 INSTALL = f"{_TABLES}{CATALOGUE}{WRITES}{_RECORD}{_ROWS}{_TRIGGERS}{_WATCH}"
@@ -195,7 +196,5 @@ READ_EVENTS = (
     f"FROM {SCHEMA}.events ORDER BY number"
 )
 # What happened after the last snapshot, beside the end of a revision.
-SOMETHING_SINCE = (
-    f"SELECT count(*) FROM {SCHEMA}.events WHERE kind <> 'end' AND number > (SELECT max(number) FROM {SCHEMA}.snapshots)"  # noqa: S608
-)
+SOMETHING_SINCE = f"SELECT count(*) FROM {SCHEMA}.events WHERE kind <> 'end' AND number > (SELECT max(number) FROM {SCHEMA}.snapshots)"  # noqa: S608
 RECORD = f"SELECT {SCHEMA}.add_event('end', 'END', '[]'), {SCHEMA}.record(%s)"

@@ -25,7 +25,7 @@ CREATE FUNCTION {SCHEMA}.made_up(relation oid, number int, turn int) RETURNS tex
     ELSE 'NULL' END
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND a.attnum = number
 $$;
-"""
+"""  # noqa: S608 - constants
 
 _TRY = f"""
 CREATE FUNCTION {SCHEMA}.refused(known jsonb) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$

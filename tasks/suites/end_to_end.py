@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from tasks.command import printable
 from tasks.config import Config
-from tasks.containers import engine, have, postgres, private_network, run_command, running
-from tasks.errors import ReleaseRefused, ServiceUnavailable
+from tasks.containers import have, postgres, private_network, run_command, running
+from tasks.errors import ReleaseRefused
 from tasks.models import Image, Reason, SuiteResult
 from tasks.suites.unit import JUNIT, log_path
 from tasks.suites.verdict import SuiteFailed, judge

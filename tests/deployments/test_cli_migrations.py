@@ -30,7 +30,9 @@ def revision(app: Path, body: str, accept: str = "{}", name: str = "0003", down:
 def no_longer_mapped(app: Path, column: str) -> None:
     """The new code's models leave the column out."""
     models = app / "shop" / "database.py"
-    models.write_text("\n".join(line for line in models.read_text().splitlines() if not line.strip().startswith(f"{column}:")))
+    models.write_text(
+        "\n".join(line for line in models.read_text().splitlines() if not line.strip().startswith(f"{column}:"))
+    )
 
 
 def check(app: Path, *arguments: str, **env: str) -> tuple[int, dict, str]:
@@ -67,7 +69,10 @@ def test_an_accepted_rule_does_not_block(app: Path) -> None:
     no_longer_mapped(app, "quantity")
     revision(app, 'op.drop_column("orders", "quantity")', '{"drop_column": "unused since 1f3a9c2"}')
     code, seen, _ = check(app)
-    assert (code, [f["accepted_because"] for f in seen["findings"] if f["rule"] == "drop_column"]) == (0, ["unused since 1f3a9c2"])
+    assert (code, [f["accepted_because"] for f in seen["findings"] if f["rule"] == "drop_column"]) == (
+        0,
+        ["unused since 1f3a9c2"],
+    )
 
 
 def test_a_contract_waits_for_the_customer_whose_code_uses_the_object(app: Path, tmp_path: Path) -> None:

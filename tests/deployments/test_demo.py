@@ -95,7 +95,9 @@ def test_a_dropped_column_waits_until_no_customer_runs_code_that_maps_it(folder:
     done = demo(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.copy(DROP, drop)
-    drop.write_text(drop.read_text() + '\nslipway_accept = {"drop_column": "orders.remark is mapped by no release any more"}\n')
+    drop.write_text(
+        drop.read_text() + '\nslipway_accept = {"drop_column": "orders.remark is mapped by no release any more"}\n'
+    )
     commit(world, "Drop the remark that nobody maps")
     done = demo(folder)
     assert done.returncode == 0, done.stdout + done.stderr

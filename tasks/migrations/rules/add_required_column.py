@@ -12,7 +12,11 @@ def find(step: Step) -> list[Hit]:
     hits = []
     for change in (c for c in step.changes if c.kind == "column added" and c.after and not c.after.filled):
         table, column = step.after.table(change.oid), change.after
-        wanted = table and column and any(k.definition.startswith(f"CHECK (({column.name} IS NOT NULL))") for k in table.constraints)
+        wanted = (
+            table
+            and column
+            and any(k.definition.startswith(f"CHECK (({column.name} IS NOT NULL))") for k in table.constraints)
+        )
         if column and (column.required or wanted) and not (table and table.is_view):
             hits.append(Hit.of(change))
     return hits

@@ -27,7 +27,9 @@ def _unused(old: Object, start: Snapshot) -> bool:
     """A trigger's function is called by its trigger only, and a type that no column has by nobody who reads rows."""
     if old.result == "trigger":
         return True
-    return old.kind in ("enum", "domain") and not any(old.name in c.type.removeprefix("public.") for t in start.tables for c in t.columns)
+    return old.kind in ("enum", "domain") and not any(
+        old.name in c.type.removeprefix("public.") for t in start.tables for c in t.columns
+    )
 
 
 RULE = Rule(

@@ -10,7 +10,11 @@ def find(step: Step) -> list[Hit]:
     for table in step.start.tables:
         now = step.after.table(table.oid)
         left = {t.name for t in now.triggers if t.active} if now else {t.name for t in table.triggers}
-        hits += [Hit.on(table, f"trigger {t.name} is gone or disabled", t.name) for t in table.triggers if t.active and t.name not in left]
+        hits += [
+            Hit.on(table, f"trigger {t.name} is gone or disabled", t.name)
+            for t in table.triggers
+            if t.active and t.name not in left
+        ]
     return hits
 
 

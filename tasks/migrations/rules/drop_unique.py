@@ -18,7 +18,11 @@ def find(step: Step) -> list[Hit]:
 def _columns(table: Table, now: Table) -> list[Hit]:
     """Unique indexes of which no other on the same columns is left; of lost columns the loss of the column tells."""
     left = {(i.columns, i.condition) for i in now.indexes if i.unique}
-    gone = [i for i in table.indexes if i.unique and (i.columns, i.condition) not in left and all(now.column(n) for n in i.columns or ())]
+    gone = [
+        i
+        for i in table.indexes
+        if i.unique and (i.columns, i.condition) not in left and all(now.column(n) for n in i.columns or ())
+    ]
     return [Hit.on(table, f"unique ({', '.join(table.names(i.columns))}) is gone", i.name) for i in gone]
 
 

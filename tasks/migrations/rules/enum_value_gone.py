@@ -11,7 +11,10 @@ def find(step: Step) -> list[Hit]:
     hits = []
     for old in (o for o in step.start.objects if o.kind == "enum" and o.name in now):
         gone = [label for label in old.labels if label not in now[old.name].labels]
-        hits += [Hit(table=old.name, new=label, evidence=f"{old.name} has no '{label}' any more", oid=old.oid) for label in gone]
+        hits += [
+            Hit(table=old.name, new=label, evidence=f"{old.name} has no '{label}' any more", oid=old.oid)
+            for label in gone
+        ]
     return hits
 
 

@@ -13,7 +13,15 @@ def find(step: Step) -> list[Hit]:
         for check in (k for k in now.constraints if k.kind == "c" and k.oid not in known) if now else ():
             for column in (c for n in check.columns if (c := table.column(n)) and not c.required and not c.filled):
                 if check.definition.startswith(f"CHECK (({column.name} IS NOT NULL))"):
-                    hits.append(Hit(table=table.name, column=column.name, new=check.name, evidence=check.definition, oid=table.oid))
+                    hits.append(
+                        Hit(
+                            table=table.name,
+                            column=column.name,
+                            new=check.name,
+                            evidence=check.definition,
+                            oid=table.oid,
+                        )
+                    )
     return hits
 
 

@@ -11,7 +11,11 @@ def find(step: Step) -> list[Hit]:
     for table in step.old_tables:
         invalid = {i.name for i in table.indexes if not i.valid and i.kind == "i"}
         now = step.after.table(table.oid)
-        hits += [Hit.on(table, f"{i.name} is INVALID", i.name) for i in (now.indexes if now else ()) if not i.valid and i.name in invalid and i.name in words]
+        hits += [
+            Hit.on(table, f"{i.name} is INVALID", i.name)
+            for i in (now.indexes if now else ())
+            if not i.valid and i.name in invalid and i.name in words
+        ]
     return hits
 
 
@@ -23,7 +27,10 @@ RULE = Rule(
     next_step='with op.get_context().autocommit_block(): op.execute("DROP INDEX CONCURRENTLY IF EXISTS {new}") first, then create it on {table}',
     bad="CREATE INDEX CONCURRENTLY IF NOT EXISTS broken ON customers (email)",
     good="DROP INDEX CONCURRENTLY broken;; CREATE INDEX CONCURRENTLY IF NOT EXISTS broken ON customers (email)",
-    given=("INSERT INTO customers VALUES (1, 'a'), (2, 'b')", "CREATE UNIQUE INDEX CONCURRENTLY broken ON customers ((1))"),
+    given=(
+        "INSERT INTO customers VALUES (1, 'a'), (2, 'b')",
+        "CREATE UNIQUE INDEX CONCURRENTLY broken ON customers ((1))",
+    ),
     find=find,
     sized=False,
 )

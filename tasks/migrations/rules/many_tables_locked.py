@@ -11,7 +11,11 @@ def find(step: Step) -> list[Hit]:
         for table in (t for t in step.old_tables if t.kind == "r" and "AccessExclusiveLock" in event.modes(t)):
             names = locked.setdefault(event.transaction, [])
             names += [table.name] if table.name not in names else []
-    return [Hit(table=names[0], new=names[-1], evidence=f"one transaction locked {', '.join(names)}") for names in locked.values() if len(names) > 2]
+    return [
+        Hit(table=names[0], new=names[-1], evidence=f"one transaction locked {', '.join(names)}")
+        for names in locked.values()
+        if len(names) > 2
+    ]
 
 
 RULE = Rule(

@@ -13,7 +13,13 @@ def find(step: Step) -> list[Hit]:
     for refused in (r for r in step.refused if r.code not in NAMED and not r.code.startswith("22")):
         table = step.start.table(refused.oid)
         if table and not _on_old_columns(step, refused):
-            hits.append(Hit.on(table, f"INSERT of a row with the old columns: {refused.message} ({refused.code})", refused.constraint))
+            hits.append(
+                Hit.on(
+                    table,
+                    f"INSERT of a row with the old columns: {refused.message} ({refused.code})",
+                    refused.constraint,
+                )
+            )
     return hits
 
 

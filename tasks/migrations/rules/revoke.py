@@ -14,7 +14,11 @@ def find(step: Step) -> list[Hit]:
         gone = [g for g in table.grants if now and g not in now.grants]
         hits += [Hit.on(table, f"no longer granted: {', '.join(gone)}")] if gone else []
     for event in step.events:
-        if event.kind == "command" and event.tag == "REVOKE" and any(f"ON {kind}" in (event.query or "").upper() for kind in WHOLE):
+        if (
+            event.kind == "command"
+            and event.tag == "REVOKE"
+            and any(f"ON {kind}" in (event.query or "").upper() for kind in WHOLE)
+        ):
             hits.append(Hit(table="privileges", evidence=" ".join((event.query or "").split())[:200]))
     return hits
 

@@ -22,7 +22,9 @@ def _hidden(table: Table, now: Table) -> str:
         return "" if everything and not strict else "row security was switched on"
     left, known = {p.name for p in now.policies}, {p.name for p in table.policies}
     gone = [f"policy {p.name} is gone" for p in table.policies if p.permissive and p.name not in left]
-    return ", ".join(gone + [f"policy {p.name} is restrictive" for p in now.policies if not p.permissive and p.name not in known])
+    return ", ".join(
+        gone + [f"policy {p.name} is restrictive" for p in now.policies if not p.permissive and p.name not in known]
+    )
 
 
 RULE = Rule(

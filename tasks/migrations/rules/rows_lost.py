@@ -19,7 +19,9 @@ def find(step: Step) -> list[Hit]:
 
 
 def _all(event: Event) -> bool:
-    return event.kind == "rows" and (event.tag == "TRUNCATE" or event.tag == "DELETE" and not LIMITED.search(event.query or ""))
+    return event.kind == "rows" and (
+        event.tag == "TRUNCATE" or event.tag == "DELETE" and not LIMITED.search(event.query or "")
+    )
 
 
 RULE = Rule(

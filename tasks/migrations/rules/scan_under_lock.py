@@ -20,7 +20,9 @@ def find(step: Step) -> list[Hit]:
     hits: dict[int, Hit] = {}
     for event, table in scans_under_lock(step):
         if table.oid not in told:
-            hits.setdefault(table.oid, Hit.on(table, f"{event.tag} scanned {table.name} under {strongest(event, table)}"))
+            hits.setdefault(
+                table.oid, Hit.on(table, f"{event.tag} scanned {table.name} under {strongest(event, table)}")
+            )
     return list(hits.values())
 
 

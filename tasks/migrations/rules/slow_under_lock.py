@@ -10,12 +10,17 @@ def find(step: Step) -> list[Hit]:
     hits: dict[int, Hit] = {}
     commands = [e for e in step.events if e.kind == "command"]
     for event in commands:
-        slow = next((t.name for t in step.old_tables if not t.is_view and event.scanned(t)), "") or _indexed(step, event)
+        slow = next((t.name for t in step.old_tables if not t.is_view and event.scanned(t)), "") or _indexed(
+            step, event
+        )
         earlier = [e for e in commands if e.number < event.number and e.transaction == event.transaction]
         for table in (t for t in step.old_tables if slow and not t.is_view):
             held = next((m for e in earlier if (m := strongest(e, table))), "")
             if held not in ("", "ShareLock") and table.name != slow:
-                hits.setdefault(table.oid, Hit.on(table, f"{event.tag} on {slow} while the transaction held {held} on {table.name}", slow))
+                hits.setdefault(
+                    table.oid,
+                    Hit.on(table, f"{event.tag} on {slow} while the transaction held {held} on {table.name}", slow),
+                )
     return list(hits.values())
 
 

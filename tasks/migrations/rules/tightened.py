@@ -12,7 +12,10 @@ def find(step: Step) -> list[Hit]:
     hits = []
     for table in (t for t in step.start.tables if not t.is_view):
         now = step.after.table(table.oid)
-        known, before = {k.oid for k in table.constraints}, {(i.columns, i.condition) for i in table.indexes if i.unique}
+        known, before = (
+            {k.oid for k in table.constraints},
+            {(i.columns, i.condition) for i in table.indexes if i.unique},
+        )
         for k in (k for k in now.constraints if k.oid not in known and k.kind in "cfx") if now else ():
             if any(table.column(n) for n in k.columns) and "IS NOT NULL" not in k.definition:
                 hits.append(Hit.on(table, k.definition, k.name))

@@ -15,7 +15,9 @@ UNLIMITED = 10**9
 
 def find(step: Step) -> list[Hit]:
     """Every new type, except a wider one that drivers hand over as before."""
-    changed = [(c, c.before.type, c.after.type) for c in step.changes if c.kind == "column changed" and c.before and c.after]
+    changed = [
+        (c, c.before.type, c.after.type) for c in step.changes if c.kind == "column changed" and c.before and c.after
+    ]
     return [
         Hit.of(change, f"{old} became {new}").model_copy(update={"new": new})
         for change, old, new in changed
@@ -27,7 +29,9 @@ def _wider(old: str, new: str) -> bool:
     if (a := TEXT.fullmatch(old)) and (b := TEXT.fullmatch(new)):
         return int(b[1] or UNLIMITED) >= int(a[1] or UNLIMITED)
     if (a := NUMERIC.fullmatch(old)) and (b := NUMERIC.fullmatch(new)):
-        return b[1] is None or (a[1] is not None and int(b[2]) >= int(a[2]) and int(b[1]) - int(b[2]) >= int(a[1]) - int(a[2]))
+        return b[1] is None or (
+            a[1] is not None and int(b[2]) >= int(a[2]) and int(b[1]) - int(b[2]) >= int(a[1]) - int(a[2])
+        )
     if (a := TIME.fullmatch(old)) and (b := TIME.fullmatch(new)):
         return (a[1], a[3]) == (b[1], b[3]) and int(b[2] or 6) >= int(a[2] or 6)
     if (a := BITS.fullmatch(old)) and (b := BITS.fullmatch(new)):

@@ -11,7 +11,11 @@ LIMITED = re.compile(r"\b(LIMIT|FETCH\s+FIRST|FETCH\s+NEXT|TABLESAMPLE|ctid)\b",
 def find(step: Step) -> list[Hit]:
     """A statement that changes a table and went through it from end to end, as PostgreSQL's plan says, without a limit."""
     hits: dict[int, Hit] = {}
-    for event in (e for e in step.events if e.kind == "rows" and e.tag in ("UPDATE", "DELETE") and not LIMITED.search(e.query or "")):
+    for event in (
+        e
+        for e in step.events
+        if e.kind == "rows" and e.tag in ("UPDATE", "DELETE") and not LIMITED.search(e.query or "")
+    ):
         for table in (t for o in event.objects if (t := step.old(o.oid)) and _through(event, t.oid, step)):
             hits.setdefault(table.oid, Hit.on(table, f"{event.tag} went through all rows of {table.name}"))
     return list(hits.values())

@@ -99,16 +99,25 @@ def test_the_shop_may_be_released_to_new_and_old_customers(shop: str) -> None:
 def test_a_dropped_column_is_refused_with_the_names_and_the_next_step(with_revisions: Callable) -> None:
     image = with_revisions(r3=revision("0003", "0002", 'op.drop_column("orders", "item")'))
     report = assert_refused(
-        image, fleet("0002"), "drop_column: orders.item", "revision 0003", "no longer uses orders.item", "blocked by c0: at 1111111"
+        image,
+        fleet("0002"),
+        "drop_column: orders.item",
+        "revision 0003",
+        "no longer uses orders.item",
+        "blocked by c0: at 1111111",
     )
-    assert {f.rule for f in report.findings if f.blocking} == {"drop_column", "model_drift"}, "the new code maps it, too"
+    assert {f.rule for f in report.findings if f.blocking} == {"drop_column", "model_drift"}, (
+        "the new code maps it, too"
+    )
 
 
 def test_an_accepted_drop_passes_and_keeps_its_reason(with_revisions: Callable) -> None:
     accept = '{"drop_column": "unused since 1f3a9c2"}'
     image = with_revisions(r3=ADDED, r4=revision("0004", "0003", 'op.drop_column("orders", "note")', accept))
     report = check_migrations(CONFIG, COMMIT, fleet("0003"), image)
-    assert [(f.rule, f.blocking) for f in report.findings if f.accepted_because == "unused since 1f3a9c2"] == [("drop_column", False)]
+    assert [(f.rule, f.blocking) for f in report.findings if f.accepted_because == "unused since 1f3a9c2"] == [
+        ("drop_column", False)
+    ]
 
 
 def test_what_was_made_in_the_same_release_may_be_dropped_in_it(with_revisions: Callable) -> None:
@@ -194,7 +203,9 @@ def test_a_column_made_required_by_a_later_pending_revision_is_found(with_revisi
 
 def test_release_yaml_accepts_one_finding_by_name(with_revisions: Callable) -> None:
     image = with_revisions(
-        r3=revision("0003", "0002", "\n    ".join(f'op.add_column("orders", sa.Column("{c}", sa.Text))' for c in ("a", "b"))),
+        r3=revision(
+            "0003", "0002", "\n    ".join(f'op.add_column("orders", sa.Column("{c}", sa.Text))' for c in ("a", "b"))
+        ),
         r4=revision("0004", "0003", 'op.drop_column("orders", "a"); op.drop_column("orders", "b")'),
     )
     accept = {"0004 drop_column orders.a": "agreed with bre"}

@@ -1,5 +1,6 @@
 """The check on migrations labelled by hand: nothing that must be stopped passes, and hardly anything that is safe is stopped."""
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -68,7 +69,9 @@ def judged(postgres: Server, tmp_path: Path) -> Callable[[Case], MigrationReport
         if case.data:
             standing = standing.model_copy(update={"database": with_data(postgres, config, case.data)})
         if case.deployed:
-            old = case._replace(upgrades=tuple(f"# as it was\n\nop.execute('{sql}')" for sql in case.deployed), deployed=())
+            old = case._replace(
+                upgrades=tuple(f"# as it was\n\nop.execute('{sql}')" for sql in case.deployed), deployed=()
+            )
             write(tmp_path / "released", old)
             standing = standing.model_copy(update={"source": str(tmp_path / "released")})
         return local.check_alembic(config, [standing]).report
@@ -100,10 +103,10 @@ def with_data(postgres: Server, config: Path, data: str) -> str:
         assert probe.ask(do="run", config=str(config), jobs=[job])["jobs"][0]["problem"] is None
     with postgres.connect(name) as connection:
         for statement in data.split(";;"):
-            try:
+            with contextlib.suppress(
+                psycopg.errors.UniqueViolation
+            ):  # leaves an invalid index behind, as it did at the customer
                 connection.execute(statement.encode())
-            except psycopg.errors.UniqueViolation:
-                pass  # leaves an invalid index behind, as it did at the customer
     return postgres.address(name)
 
 
@@ -111,7 +114,9 @@ def with_data(postgres: Server, config: Path, data: str) -> str:
 def test_the_verdict_is_the_label(case: Case, judged: Callable[[Case], MigrationReport]) -> None:
     findings = judged(case).findings
     blocking = [f.rule for f in findings if f.blocking]
-    assert (case.stop in blocking) if case.stop else blocking == [], "\n".join(f"{f.rule} {f.object}: {f.evidence} {f.effect}" for f in findings)
+    assert (case.stop in blocking) if case.stop else blocking == [], "\n".join(
+        f"{f.rule} {f.object}: {f.evidence} {f.effect}" for f in findings
+    )
 
 
 def test_there_are_enough_of_both_kinds() -> None:

@@ -1,14 +1,14 @@
 """Every rule's bad example is found, and its good example by none; on a real PostgreSQL."""
 
+import contextlib
 import re
 
 import psycopg
 import pytest
 
 from tasks.migrations import trace
-from tasks.migrations.history import Revision
+from tasks.migrations.history import History, Revision
 from tasks.migrations.judge import Standing, judge
-from tasks.migrations.history import History
 from tasks.migrations.rules import example
 from tasks.migrations.rules.every import RULES
 from tasks.migrations.rules.rule import Rule
@@ -42,10 +42,10 @@ def found(postgres: Server, template: str) -> object:
         with postgres.connect(name) as connection:
             connection.execute("SET lock_timeout = '5s'")
             for statement in also:
-                try:
+                with contextlib.suppress(
+                    psycopg.errors.UniqueViolation
+                ):  # leaves an invalid index, as it does at customers
                     connection.execute(statement)
-                except psycopg.errors.UniqueViolation:
-                    pass  # leaves an invalid index, as it does at customers
             watch(connection)
             for statement in statements.split(";;"):
                 connection.execute(statement)
@@ -98,7 +98,10 @@ def test_the_good_example_is_not_found(rule: Rule, found: object) -> None:
         ("CREATE UNIQUE INDEX ON orders (note)", ["index_not_concurrent"]),
         ("ALTER TABLE orders ALTER note SET NOT NULL", ["set_not_null", "set_not_null_scan"]),
         ("ALTER TABLE orders ADD COLUMN a int;; UPDATE orders SET a = 1", ["unbatched_backfill"]),
-        ("BEGIN; LOCK TABLE orders IN EXCLUSIVE MODE; UPDATE customers SET id = id; COMMIT", ["backfill_under_lock", "unbatched_backfill", "explicit_lock"]),
+        (
+            "BEGIN; LOCK TABLE orders IN EXCLUSIVE MODE; UPDATE customers SET id = id; COMMIT",
+            ["backfill_under_lock", "unbatched_backfill", "explicit_lock"],
+        ),
         ("BEGIN; ALTER TABLE orders ADD a int; INSERT INTO customers VALUES (1); COMMIT", []),
         ("DROP INDEX orders_state;; CREATE INDEX CONCURRENTLY ON orders (state)", ["drop_index_not_concurrent"]),
         ("UPDATE orders SET note = 'b' WHERE id = 7", []),
