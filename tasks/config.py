@@ -117,6 +117,10 @@ class Migrations(Section):
         description="alembic: package.module:ATTRIBUTE of the SQLAlchemy metadata; asked in the images that customers run",
     )
     preamble: str = Field(default="", description="SQL that makes the extensions and roles which the app needs")
+    statistics: dict[str, str] = Field(
+        default={},
+        description="customer, or *, -> file of `table: rows`, or URL of a database that is only read; says how long locks last",
+    )
     seed: str | None = Field(
         default=None, description="command of a released image that fills its schema with data; must survive migrations"
     )

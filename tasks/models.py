@@ -158,12 +158,16 @@ class Finding(Value):
     accepted_because: str = ""
 
 
+Phase = Literal["expand", "contract", "none"]
+
+
 class MigrationReport(Value):
     """What the pending revisions did to a scratch database, from each place where customers stand."""
 
     head: str | None
     starts: tuple[str | None, ...] = ()
     pending: dict[str, tuple[str, ...]] = Field(default={}, description="start ('' for none) -> revisions, in order")
+    phases: dict[str, Phase] = Field(default={}, description="revision -> whether it takes something from running code")
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
 

@@ -124,6 +124,11 @@ def migrations_section(evidence: Evidence) -> str:
     if report is None:
         return ""
     lines = [f"## Migrations\n\nHead `{report.head}`."]
+    lines += [f"- `{revision}`: {phase}" for revision, phase in report.phases.items() if phase != "none"]
+    lines += [
+        f"- the release that {', '.join(c.running.customers)} run works on the new schema{' (reused)' if c.reused else ''}"
+        for c in evidence.compatibility
+    ]
     lines += [
         f"- from `{start or 'an empty database'}`: {', '.join(f'`{r}`' for r in revisions)}"
         for start, revisions in report.pending.items()

@@ -8,7 +8,7 @@ from tasks.config import Config, Migrations
 from tasks.containers import conversing, postgres, private_network
 from tasks.errors import ReleaseRefused
 from tasks.git import Mirror
-from tasks.migrations import alembic_tool, deployed, running_code, sql_tool
+from tasks.migrations import alembic_tool, deployed, running_code, sql_tool, statistics
 from tasks.migrations.history import History
 from tasks.migrations.judge import Standing, judge, vanished
 from tasks.migrations.prober import PROGRAM, Conversation
@@ -38,7 +38,7 @@ def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | Non
     start, settings = time.monotonic(), config.migrations
     if settings is None:
         return MigrationReport(head=None)
-    standings = [standing(c) for c in fleet.customers]
+    standings = [standing(c, settings) for c in fleet.customers]
     history = _recorded(config, settings, commit, image, standings)
     report = judge(history, standings)
     if settings.metadata and any(f.blocking and f.family == "compatibility" for f in report.findings):
@@ -51,14 +51,18 @@ def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | Non
     return report
 
 
-def standing(customer: Customer) -> Standing:
+def standing(customer: Customer, settings: Migrations) -> Standing:
     """Where a customer is, as its state file says; a held one says until when."""
     hold, release = customer.hold, (customer.release or "")[:7]
+    place = settings.statistics.get(customer.name) or settings.statistics.get("*")
+    rows, sizes = statistics.read(place) if place else ({}, {})
     until = f" until {hold.until}" if hold and hold.until else ""
     return Standing(
         customer=customer.name,
         heads=(customer.head,) if customer.head else (),
         source=customer.release,
+        rows=dict(rows),
+        sizes=dict(sizes),
         note=f"held at {release}{until}" if hold else f"at {release}" if release else "",
     )
 

@@ -8,10 +8,12 @@ from tasks.migrations.history import History, Run, Step
 from tasks.migrations.problem import problem
 from tasks.migrations.rules.every import COMPATIBILITY, LOCKS
 from tasks.migrations.rules.rule import Hit, Rule
-from tasks.models import Finding, MigrationReport, Value
+from tasks.models import Finding, MigrationReport, Phase, Value
 
 # A table of this size is read, copied or indexed in the time of a query; nobody notices the wait.
 FEW_ROWS = 10_000
+# What other rules of the family say depends on what cannot be seen; it does not make a revision a contract.
+TAKING = {rule.name for rule in COMPATIBILITY if rule.blocks == "yes"}
 
 
 class Standing(Value):
@@ -22,6 +24,7 @@ class Standing(Value):
     metadata: str = ""
     code: Code | None = None
     rows: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     database: str | None = None
     source: str | None = None  # a checkout of the release that runs there
     note: str = ""  # why it is still there: 'held at 1f3a9c2 until 3 December'
@@ -39,8 +42,15 @@ def judge(history: History, standings: Sequence[Standing], seconds: float = 0.0)
         starts=tuple(" ".join(s) or None for s in starts),
         seconds=seconds,
         findings=tuple(found.values()),
+        phases={s.revision.id: _phase(s, list(found.values())) for run in history.runs for s in run.steps},
         pending={" ".join(s): tuple(r.id for r in history.pending(s)) for s in starts},
     )
+
+
+def _phase(step: Step, findings: Sequence[Finding]) -> Phase:
+    """A revision that takes something from code that may run is a contract, whether or not anybody is in its way."""
+    takes = any(f.revision == step.revision.id and f.rule in TAKING for f in findings)
+    return "contract" if takes else "expand" if any(e.kind != "end" for e in step.events) else "none"
 
 
 def _here(run: Run, standings: Sequence[Standing]) -> list[Standing]:
@@ -80,8 +90,15 @@ def _lock(rule: Rule, hit: Hit, step: Step, here: Sequence[Standing]) -> Finding
     """A lock is long only where the table has many rows; where nobody said how many, there are."""
     rows = {s.customer: s.rows.get(hit.table) for s in here}
     waiting = [c for c, n in rows.items() if not rule.sized or n is None or n >= FEW_ROWS]
-    sizes = [f"{hit.table} at {c}: {amount(n)} rows" for c, n in rows.items() if n is not None]
+    sizes = [_size(hit.table, s) for s in here if hit.table in s.rows]
     return _finding(rule, hit, step, rule.blocks == "yes" and bool(waiting or not here), ", ".join(sizes))
+
+
+def _size(table: str, standing: Standing) -> str:
+    size = standing.sizes.get(table)
+    return (
+        f"{table} at {standing.customer}: {amount(standing.rows[table])} rows{f', {size / 1e9:.1f} GB' if size else ''}"
+    )
 
 
 def _finding(rule: Rule, hit: Hit, step: Step, blocking: bool, said: str) -> Finding:

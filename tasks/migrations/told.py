@@ -4,15 +4,13 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from tasks.migrations.history import Step
 from tasks.migrations.local import Checked
-from tasks.models import Finding, MigrationReport, Value
-
-Phase = Literal["expand", "contract", "none"]
+from tasks.models import Finding, Phase, Value
 
 
 class Statement(Value):
@@ -63,7 +61,7 @@ def as_json(checked: Checked) -> dict[str, Any]:
     order = [r.id for r in checked.history.revisions if r.id in steps] + [
         i for i in steps if i not in {r.id for r in checked.history.revisions}
     ]
-    told = [_revision(steps[i], _phase(steps[i], report)) for i in order]
+    told = [_revision(steps[i], report.phases[i]) for i in order]
     phases = {r.phase for r in told}
     overall: Phase = "contract" if "contract" in phases else "expand" if "expand" in phases else "none"
     return Told(
@@ -74,17 +72,6 @@ def as_json(checked: Checked) -> dict[str, Any]:
         revisions=tuple(told),
         findings=report.findings,
     ).model_dump(mode="json", by_alias=True)
-
-
-def _phase(step: Step, report: MigrationReport) -> Phase:
-    """A revision that takes something from code that may run is a contract, whether or not anybody is in its way."""
-    takes = any(
-        f.revision == step.revision.id and f.family == "compatibility" and f.rule not in LOOSE for f in report.findings
-    )
-    return "contract" if takes else "expand" if any(e.kind != "end" for e in step.events) else "none"
-
-
-LOOSE = ("tightened", "forbid_null")  # what they say cannot be seen does not make a revision a contract
 
 
 def _revision(step: Step, phase: Phase) -> RevisionTold:

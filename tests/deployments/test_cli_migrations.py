@@ -151,3 +151,72 @@ def test_every_rule_is_explained() -> None:
     done = subprocess.run([PROGRAM, "migrations", "explain"], capture_output=True, text=True, check=True)
     assert "index_not_concurrent (locks)" in done.stdout
     assert subprocess.run([PROGRAM, "migrations", "explain", "none"], capture_output=True, check=False).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('op.execute("SELECT pg_sleep(600)")', "stopped after 5 s"),
+        ("while True: pass", "stopped after 5 s"),
+        ("import os; os._exit(0)", "the run ended in the middle of it"),
+        ('for _ in range(200): print("x" * 1_000_000)\n    raise ValueError("loud")', "loud"),
+        ('op.execute("DROP SCHEMA slipway_trace CASCADE")', "belongs to the migration check"),
+        ('op.execute("CREATE EXTENSION nothing_like_it")', 'extension "nothing_like_it" is not available'),
+        ('op.get_bind().execute(sa.text("SELECT item FROM orders")).one()', "No row was found"),
+        ('import psycopg; psycopg.connect("postgresql://localhost:5432/x")', "a connection of its own"),
+        ('sa.create_engine("postgresql+psycopg://localhost:5432/x").connect()', "a connection of its own"),
+        ('import socket; socket.create_connection(("127.0.0.1", 9))', "only connect to the scratch database"),
+    ],
+)
+def test_bad_input_is_a_finding_with_revision_and_line(app: Path, body: str, told: str) -> None:
+    revision(app, body)
+    code, seen, said = check(app, "--timeout", "5")
+    assert (code, rules(seen)[:1]) == (1, ["upgrade_fails"]), said
+    finding = seen["findings"][0]
+    assert told in finding["effect"]
+    assert finding["revision"] == "0003"
+    assert "0003_test.py, line" in finding["evidence"] or "_exit" in body
+    assert not running_servers()
+
+
+def test_a_role_that_the_revision_switches_to_is_watched_too(app: Path) -> None:
+    revision(
+        app,
+        'op.execute("CREATE ROLE shop_app; GRANT ALL ON orders TO shop_app; ALTER TABLE orders OWNER TO shop_app; SET ROLE shop_app")\n'
+        '    op.execute("ALTER TABLE orders DROP COLUMN remark"); op.execute("RESET ROLE")',
+    )
+    no_longer_mapped(app, "remark")
+    for _ in range(2):  # the role is gone afterwards
+        code, seen, said = check(app)
+        assert (code, "drop_column" in rules(seen)) == (1, True), said
+
+
+def test_a_revision_that_is_no_python_and_an_interpreter_that_is_none(app: Path) -> None:
+    (app / "migrations" / "versions" / "0003_test.py").write_text("def upgrade(:\n")
+    code, seen, _ = check(app)
+    assert (code, rules(seen)) == (1, ["not_importable"])
+    assert "0003_test.py, line 1" in seen["findings"][0]["evidence"]
+    code, _, said = check(app, "--python", "/nowhere/python")
+    assert (code, "give --python" in said) == (2, True)
+    code, _, said = check(app, "--postgres", "postgresql://localhost:1/x")
+    assert (code, "PostgreSQL does not answer" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("files", "rule"),
+    [
+        ({"0003": '"nowhere"'}, "missing_parent"),
+        ({"0002": '"0001"'}, "duplicate_revision"),
+    ],
+)
+def test_a_broken_graph_is_a_finding(app: Path, files: dict[str, str], rule: str) -> None:
+    for name, down in files.items():
+        revision(app, "pass", name=name, down=down)
+    code, seen, said = check(app)
+    assert (code, rules(seen)) == (1, [rule]), said
+
+
+def running_servers() -> list[str]:
+    """Embedded servers that are still there."""
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [p for p in found if "slipway-postgres" in p or "slipway/postgres" in p]

@@ -21,6 +21,7 @@ from tasks.migrations.rules import (
     many_tables_locked,
     matview_refresh_blocking,
     missing_lock_timeout,
+    not_repeatable,
     old_insert_fails,
     rename_column,
     rename_table,
@@ -77,5 +78,6 @@ LOCKS = (
     matview_refresh_blocking.RULE,
     many_tables_locked.RULE,
     missing_lock_timeout.RULE,
+    not_repeatable.RULE,
 )
 RULES = (*COMPATIBILITY, *LOCKS)
