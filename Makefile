@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint schema lock clean
+.PHONY: help setup demo test bench lint schema docs lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
@@ -21,6 +21,10 @@ lint: setup ## the linter's opinion
 
 schema: setup ## write deployments/release.schema.json anew
 	@.venv/bin/slipway config schema > deployments/release.schema.json
+
+docs: setup ## write the pages that are made from the code anew
+	@.venv/bin/slipway migrations explain --markdown > docs/migration-rules.md
+	@.venv/bin/slipway migrations schema > docs/migration-findings.schema.json
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock

@@ -87,20 +87,29 @@ def check(
 
 
 @app.command("explain")
-def explain(rule: Annotated[str | None, typer.Argument(help="Name of a rule; without it all of them.")] = None) -> None:
+def explain(
+    rule: Annotated[str | None, typer.Argument(help="Name of a rule; without it all of them.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write the page of the documentation.")] = False,
+) -> None:
     """Explain a rule, with an example that it stops and one that it lets pass."""
     from tasks.migrations.rules.every import RULES
+    from tasks.migrations.rules.page import page
 
     known = {r.name: r for r in RULES}
     if rule and rule not in known:
         err.print(f"there is no rule {escape(rule)}; rules are {', '.join(known)}", soft_wrap=True)
         raise typer.Exit(NOT_CHECKED)
+    if markdown:
+        sys.stdout.write(page([known[rule]] if rule else RULES))
+        return
     for r in [known[rule]] if rule else known.values():
         out.print(
             f"[bold]{r.name}[/] ({r.family})\n  when:   {escape(r.condition)}\n  effect: {escape(r.effect)}",
             soft_wrap=True,
         )
-        out.print(f"  bad:    {escape(r.bad)}\n  good:   {escape(r.good)}\n", soft_wrap=True)
+        out.print(
+            f"  next:   {escape(r.next_step)}\n  bad:    {escape(r.bad)}\n  good:   {escape(r.good)}\n", soft_wrap=True
+        )
 
 
 @app.command("schema")

@@ -119,9 +119,9 @@ def _bases(
             "ancestors": sorted(history.ancestors(start.heads)),
             "preamble": server.preamble,
         }
-        template = next((name for name, made in kept.items() if _fits(made, wanted)), None)
-        if template or not start.heads:
-            places[start] = server.create(template) if template else server.create()
+        templates = (name for name, made in kept.items() if _fits(made, wanted))
+        if name := next(filter(None, map(server.copy, templates)), "") if start.heads else server.create():
+            places[start] = name
         else:
             to_make[start] = server.create()
     jobs = [{"url": server.inside(name), "to": list(s.heads), "seconds": seconds} for s, name in to_make.items()]
@@ -132,7 +132,7 @@ def _bases(
             failed.append(_failure(answer, "", "before the start of any customer"))
             continue
         if server.keeps:
-            name = server.create(server.keep(name, _made_from(config, start, history, looked, answer, server.preamble)))
+            server.keep(name, _made_from(config, start, history, looked, answer, server.preamble))
         places[start] = name
     return places, failed
 

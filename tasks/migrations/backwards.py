@@ -14,17 +14,11 @@ NEXT_STEP = "write downgrade() as the inverse of upgrade(), or leave it: a relea
 def backwards(run: Run, back: Sequence[Snapshot], warnings: list[dict[str, Any]]) -> list[Finding]:
     """The revisions whose downgrade raises, does nothing, or leaves something else than there was."""
     if warnings:
-        what = f"downgrade() fails: {warnings[0]['what']}"
-        return [
-            problem(
-                "downgrade_missing",
-                what,
-                warnings[0]["where"],
-                NEXT_STEP,
-                warnings[0].get("revision") or "",
-                blocking=False,
-            )
-        ]
+        revision = run.steps[-1 - len(back)].revision
+        absent = "has no attribute 'downgrade'" in warnings[0]["what"]
+        what = "there is no downgrade()" if absent else f"downgrade() fails: {warnings[0]['what']}"
+        where = revision.path if absent else warnings[0]["where"]
+        return [problem("downgrade_missing", what, where, NEXT_STEP, revision.id, blocking=False)]
     found = []
     for step, now in zip(reversed(run.steps), back, strict=False):
         if _shape(now) == _shape(step.before):

@@ -62,7 +62,7 @@ class Server:
                 ).fetchall()
         except psycopg.Error as error:
             raise _no_copy(source, str(error)) from error
-        name = (self._copied(str(found)) if same else "") or self._dumped(source)
+        name = (self.copy(str(found)) if same else "") or self._dumped(source)
         for (setting,) in settings:
             key, _, value = setting.partition("=")
             statement = sql.SQL("ALTER DATABASE {} SET {} = {}").format(
@@ -71,11 +71,12 @@ class Server:
             self._admin.execute(statement)
         return name
 
-    def _copied(self, source: str) -> str:
+    def copy(self, source: str) -> str:
+        """A copy of a database of this server; '' when it is in use, or another check has just dropped it."""
         try:
             return self.create(source)
-        except psycopg.errors.ObjectInUse:
-            return ""  # somebody is connected to it
+        except (psycopg.errors.ObjectInUse, psycopg.errors.InvalidCatalogName, psycopg.errors.UndefinedFile):
+            return ""
 
     def _dumped(self, source: str) -> str:
         programs = {p: _program(p) for p in ("pg_dump", "psql")}
@@ -115,17 +116,15 @@ class Server:
         ).fetchall()
         return {name: json.loads(said) for name, said in rows if said}
 
-    def keep(self, name: str, made_from: dict) -> str:
-        """Keeps a database as a template; the oldest ones go. Returns the name it has from now on."""
+    def keep(self, name: str, made_from: dict) -> None:
+        """Keeps a copy of a database for later checks; the oldest ones go."""
         kept = name.replace("slipway_", "slipbase_", 1)
-        self._run("ALTER DATABASE {} RENAME TO {}", name, kept)
-        self._made.remove(name)
+        self._run("CREATE DATABASE {} TEMPLATE {}", kept, name)
         self._admin.execute(
             sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(kept), sql.Literal(json.dumps(made_from)))
         )
         for old in list(self.kept())[KEPT:]:
             self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", old)
-        return kept
 
     def close(self) -> None:
         """Drops what this check made."""

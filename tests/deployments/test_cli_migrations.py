@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import psycopg
 import pytest
 
 from tasks.migrations.scratch import scratch_database
 
 PROGRAM = str(Path(sys.executable).parent / "slipway")
+DOCS = Path(__file__).parents[2] / "docs"
 SHOP = Path(__file__).parents[2] / "deployments/demo/shop/backend"
 
 
@@ -220,3 +222,82 @@ def running_servers() -> list[str]:
     """Embedded servers that are still there."""
     found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
     return [p for p in found if "slipway-postgres" in p or "slipway/postgres" in p]
+
+
+def test_what_is_written_follows_the_published_schema(app: Path) -> None:
+    revision(app, 'op.drop_column("orders", "quantity")')
+    code, seen, _ = check(app)
+    jsonschema.validate(seen, json.loads((DOCS / "migration-findings.schema.json").read_text()))
+    assert (code, seen["phase"]) == (1, "contract")
+
+
+def test_github_and_gitlab_are_told_in_their_own_forms(app: Path) -> None:
+    revision(app, 'op.drop_column("orders", "quantity")')
+    argv = [PROGRAM, "migrations", "check", "--alembic-config", str(app / "alembic.ini")]
+    github = subprocess.run([*argv, "--format", "github"], capture_output=True, text=True, check=False).stdout
+    assert "::error file=" in github
+    assert "title=drop_column::orders.quantity: " in github
+    found = json.loads(
+        subprocess.run([*argv, "--format", "gitlab"], capture_output=True, text=True, check=False).stdout
+    )
+    drop = next(f for f in found if f["check_name"] == "drop_column")
+    assert set(drop) == {"description", "check_name", "fingerprint", "severity", "location"}
+    assert drop["location"]["path"].endswith("0003_test.py")
+
+
+def test_customers_stand_at_different_revisions_and_each_start_is_judged_once(app: Path, tmp_path: Path) -> None:
+    no_longer_mapped(app, "quantity")
+    revision(app, 'op.drop_column("orders", "quantity")')
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(
+        "- {customer: new}\n- {customer: dal, revision: '0001'}\n- {customer: bre, revision: '0002', held: held until 3 December}\n"
+    )
+    code, seen, said = check(app, "--fleet", str(fleet))
+    assert (code, seen["from"]) == (1, [None, "0001", "0002"]), said
+    finding, *others = [f for f in seen["findings"] if f["rule"] == "drop_column"]
+    assert others == []
+    assert "blocked by bre: held until 3 December" in finding["evidence"], (
+        "only bre has had the column when code ran there"
+    )
+
+
+def test_a_file_that_is_no_fleet_says_what_one_is(app: Path, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("- {customer: bre, revison: '0001'}\n")
+    code, _, said = check(app, "--fleet", str(fleet))
+    assert (code, "revison" in said, "customer, revision" in said) == (2, True, True)
+
+
+def test_any_command_is_watched_from_the_release_that_runs_there(tmp_path: Path) -> None:
+    up = (
+        "import os, pathlib, psycopg\nwith psycopg.connect(os.environ['DATABASE_URL']) as c:\n"
+        "    [c.execute(f.read_text()) for f in sorted(pathlib.Path('m').glob('*.sql'))]\n"
+    )
+    first, drop = "CREATE TABLE IF NOT EXISTS orders (id int, note text)", "ALTER TABLE orders DROP COLUMN note"
+    for release, files in {"old": [first], "new": [first, drop]}.items():
+        (tmp_path / release / "m").mkdir(parents=True)
+        (tmp_path / release / "up.py").write_text(up)
+        for number, text in enumerate(files):
+            (tmp_path / release / "m" / f"{number}.sql").write_text(text)
+    (tmp_path / "fleet.json").write_text(json.dumps([{"customer": "bre", "source": str(tmp_path / "old")}]))
+    argv = [
+        PROGRAM,
+        "migrations",
+        "check",
+        "--tool",
+        "command",
+        "--upgrade-command",
+        f"{sys.executable} up.py",
+        "--format",
+        "json",
+    ]
+    done = subprocess.run(
+        [*argv, "--fleet", str(tmp_path / "fleet.json")],
+        cwd=tmp_path / "new",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, rules(json.loads(done.stdout))) == (1, ["drop_column"]), done.stderr
+    done = subprocess.run(argv, cwd=tmp_path / "new", capture_output=True, text=True, check=False)
+    assert (done.returncode, "--from COMMIT" in done.stderr) == (2, True)
