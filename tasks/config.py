@@ -109,7 +109,13 @@ class EndToEnd(Section):
 
 class Migrations(Section):
     component: Name = Field(description="the component whose image holds the migrations")
-    tool: Literal["alembic", "sql"] = Field(description="alembic, or sql: plain files in the order of their names")
+    tool: Literal["alembic", "sql", "command"] = Field(
+        description="alembic; sql: plain files in the order of their names; command: anything else that takes DATABASE_URL"
+    )
+    upgrade: str = Field(
+        default="",
+        description="command: what brings DATABASE_URL to the newest schema, in the target and in released images",
+    )
     config: RelativePath = Field(default="alembic.ini", description="alembic: path of alembic.ini in the component")
     path: RelativePath = Field(default="migrations", description="sql: folder of the .sql files in the component")
     metadata: str = Field(
@@ -132,6 +138,12 @@ class Migrations(Section):
         default={}, description="'revision rule object' -> reason; for tools without a place for it"
     )
     timeout: Duration = 300
+
+    @model_validator(mode="after")
+    def _has_a_command(self) -> "Migrations":
+        if (self.tool == "command") != bool(self.upgrade):
+            raise ValueError("upgrade is the command of tool: command, and of no other")
+        return self
 
 
 class Target(Section):

@@ -100,7 +100,7 @@ def build_test_images(config: Config, source: Source, changes: Changes) -> TestI
         if change.changed
         for suite in config.components[change.name].suites.values()
     }
-    if (moved := _migrations(config, changes)) and moved.tool == "alembic":
+    if (moved := _migrations(config, changes)) and moved.tool != "sql":
         wanted[moved.component, moved.target] = config.components[moved.component]
     return {
         (name, target): build_target.submit(config, source, component.path, component.build.dockerfile, target)
@@ -125,7 +125,7 @@ def check_migrations(
     settings = _migrations(config, changes)
     if settings is None:
         return []
-    image = images[settings.component, settings.target] if settings.tool == "alembic" else None
+    image = images[settings.component, settings.target] if settings.tool != "sql" else None
     running = compatibility.releases(config, fleet)
     return [
         judge_migrations.submit(config, source.commit, fleet, image),

@@ -81,3 +81,14 @@ def base_images(docker_engine: object) -> None:
     from deployments.demo.base_images import ensure_base_images
 
     ensure_base_images(print)
+
+
+@pytest.fixture(scope="session")
+def registry_address(tmp_path_factory: pytest.TempPathFactory, docker_engine: object) -> Iterator[str]:
+    """A registry of these tests."""
+    from deployments import services
+
+    port = services.free_port(5200)
+    with services.registry(tmp_path_factory.mktemp("registry"), port) as server:
+        server.wait_ready()
+        yield f"127.0.0.1:{port}"

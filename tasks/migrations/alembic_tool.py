@@ -214,13 +214,13 @@ def _with_way_back(server: Server, name: str, run: Run, answer: dict[str, Any] |
     return run.model_copy(update={"problems": tuple(backwards(run, seen[len(run.snapshots) :], answer["warnings"]))})
 
 
-def _down(pending: Sequence[Revision]) -> list[str]:
-    """Where to go back to, one revision at a time; nowhere across branches, where order is by chance."""
+def _down(pending: Sequence[Revision]) -> str:
+    """Where the downgrades should lead back to; nowhere across branches, where order is by chance."""
     if any(len(r.parents) > 1 for r in pending) or any(
         b.parents != (a.id,) for a, b in zip(pending, pending[1:], strict=False)
     ):
-        return []
-    return [r.parents[0] if r.parents else "base" for r in reversed(pending)]
+        return ""
+    return (pending[0].parents[0] if pending[0].parents else "base") if pending else ""
 
 
 def _read(server: Server, name: str, start: Start, history: History, answer: dict[str, Any]) -> Run:

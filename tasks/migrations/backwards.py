@@ -14,7 +14,7 @@ NEXT_STEP = "write downgrade() as the inverse of upgrade(), or leave it: a relea
 def backwards(run: Run, back: Sequence[Snapshot], warnings: list[dict[str, Any]]) -> list[Finding]:
     """The revisions whose downgrade raises, does nothing, or leaves something else than there was."""
     if warnings:
-        revision = run.steps[-1 - len(back)].revision
+        revision = next((r for r in run.revisions if r.id == warnings[0]["revision"]), run.revisions[-1])
         absent = "has no attribute 'downgrade'" in warnings[0]["what"]
         what = "there is no downgrade()" if absent else f"downgrade() fails: {warnings[0]['what']}"
         where = revision.path if absent else warnings[0]["where"]

@@ -158,8 +158,23 @@ class Change(Value):
 
 
 def snapshots(rows: Sequence[Sequence[Any]]) -> list[Snapshot]:
-    """Rows of `trace.READ_SNAPSHOTS` as values."""
-    return [Snapshot(number=n, revision=revision, at=at.timestamp(), **seen) for n, revision, seen, at in rows]
+    """Rows of `trace.READ_SNAPSHOTS`, each what differs from the one before, as values that share what stayed the same."""
+    present: dict[str, Table | Object] = {}
+    taken = []
+    for number, revision, at, differences in rows:
+        for what, value in differences.items():
+            if value is None:
+                present.pop(what, None)
+            else:
+                present[what] = Table(**value) if what.startswith("table ") else Object(**value)
+        tables = tuple(t for t in present.values() if isinstance(t, Table))
+        objects = tuple(o for o in present.values() if isinstance(o, Object))
+        taken.append(
+            Snapshot.model_construct(
+                number=number, revision=revision, at=at.timestamp(), tables=tables, objects=objects
+            )
+        )
+    return taken
 
 
 def compare(before: Snapshot, after: Snapshot) -> list[Change]:

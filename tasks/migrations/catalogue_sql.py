@@ -1,4 +1,4 @@
-"""The SQL that writes PostgreSQL's own catalogue down as one JSON value; read by `catalogue.Snapshot`.
+"""The SQL that writes PostgreSQL's own catalogue down as JSON, a value each thing; read by `catalogue.snapshots`.
 
 attnum and oid stay when a name changes: a rename is not a drop. Names outside the schema public carry their schema,
 and nothing depends on the session's search_path.
@@ -95,8 +95,9 @@ CREATE FUNCTION {SCHEMA}.objects() RETURNS jsonb LANGUAGE sql STABLE SET search_
   ) o
 $$;
 
-CREATE FUNCTION {SCHEMA}.catalogue() RETURNS jsonb LANGUAGE sql STABLE SECURITY DEFINER AS $$
-  SELECT jsonb_build_object('tables', {SCHEMA}.tables(), 'objects', {SCHEMA}.objects())
+CREATE FUNCTION {SCHEMA}.catalogue() RETURNS TABLE (what text, value jsonb) LANGUAGE sql STABLE SECURITY DEFINER AS $$
+  SELECT 'table ' || (t ->> 'oid'), t FROM jsonb_array_elements({SCHEMA}.tables()) t
+  UNION ALL SELECT concat_ws(' ', o ->> 'kind', o ->> 'oid'), o FROM jsonb_array_elements({SCHEMA}.objects()) o
 $$;
 """  # noqa: S608 - constants
 

@@ -8,7 +8,7 @@ from tasks.config import Config, Migrations
 from tasks.containers import conversing, postgres, private_network
 from tasks.errors import ReleaseRefused
 from tasks.git import Mirror
-from tasks.migrations import alembic_tool, deployed, running_code, sql_tool, statistics
+from tasks.migrations import alembic_tool, deployed, image_command, running_code, sql_tool, statistics
 from tasks.migrations.history import History
 from tasks.migrations.judge import Standing, judge, vanished
 from tasks.migrations.prober import PROGRAM, Conversation
@@ -61,6 +61,7 @@ def standing(customer: Customer, settings: Migrations) -> Standing:
         customer=customer.name,
         heads=(customer.head,) if customer.head else (),
         source=customer.release,
+        digest=deployed_here.digest if (deployed_here := customer.components.get(settings.component)) else "",
         rows=dict(rows),
         sizes=dict(sizes),
         note=f"held at {release}{until}" if hold else f"at {release}" if release else "",
@@ -72,6 +73,8 @@ def _recorded(
 ) -> History:
     if image is None:
         return sql_tool.run(config, settings, commit, standings)
+    if settings.tool == "command":
+        return image_command.recorded(config, settings, image, standings)
     with (
         private_network("migrations") as network,
         conversing(image, ["python", PLACE], network, name="migrations", put={PLACE: PROGRAM.read_bytes()}) as channel,

@@ -42,13 +42,13 @@ def _run(scratch: Server, upgrade: Upgrade, released: Release, here: Sequence[St
     standing, customers = here[0], tuple(s.customer for s in here)
     name = scratch.clone(standing.database) if standing.database else scratch.create()
     base = released(standing) if standing.heads or standing.source else None
-    if base and not standing.database and (ended := base(scratch.address(name))).failed:
+    if base and not standing.database and (ended := base(scratch.inside(name))).failed:
         return Run(
             start=standing.heads, customers=customers, problems=(_failure(ended, "the release that runs there"),)
         )
     with scratch.connect(name) as connection:
         watched.watch(connection)
-        ended = upgrade(scratch.address(name))
+        ended = upgrade(scratch.inside(name))
         if connection.execute(trace.SOMETHING_SINCE).fetchone() != (0,) and not ended.failed:
             connection.execute(trace.RECORD, [WHOLE])
         run = watched.read(connection, standing.heads if base or standing.database else (), ())

@@ -15,7 +15,7 @@ from tasks.config import Config, Migrations
 from tasks.containers import conversing, have, postgres, private_network, run_command
 from tasks.errors import ReleaseRefused
 from tasks.git import Mirror, home
-from tasks.migrations import sql_tool
+from tasks.migrations import image_command, sql_tool
 from tasks.migrations.prober import PROGRAM, Conversation
 from tasks.models import Compatibility, Fleet, Reason, Running
 
@@ -60,7 +60,7 @@ def check_compatibility(config: Config, commit: str, running: Running, image: st
     reference = f"{config.components[settings.component].image}@{running.digest}"
     have(reference)
     with private_network("compatibility") as network, postgres(network, config.postgres) as database:
-        with _tool(config, settings, commit, image, network, database.url, database.host_url) as upgrade:
+        with _tool(config, settings, commit, image, running, network, database.url, database.host_url) as upgrade:
             upgrade(running.head)
             _run(settings.seed, "seed", reference, network, database.url, settings, running)
             before = _rows(database.host_url)
@@ -83,11 +83,22 @@ def _passed(config: Config, settings: Migrations, commit: str, running: Running)
 
 @contextmanager
 def _tool(
-    config: Config, settings: Migrations, commit: str, image: str | None, network: "Network", url: str, host_url: str
+    config: Config,
+    settings: Migrations,
+    commit: str,
+    image: str | None,
+    running: Running,
+    network: "Network",
+    url: str,
+    host_url: str,
 ) -> Iterator[Upgrade]:
     """Brings the database to a head, or to the newest; says whether there was anything to do."""
     if image is None:
         yield lambda head: sql_tool.upgrade(config, settings, commit, host_url, head)
+        return
+    if settings.tool == "command":
+        released = f"{config.components[settings.component].image}@{running.digest}"
+        yield lambda head: not image_command.upgrade(released if head else image, settings, network, url).failed
         return
     with conversing(
         image, ["python", PLACE], network, name="compatibility-migrate", put={PLACE: PROGRAM.read_bytes()}

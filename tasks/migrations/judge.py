@@ -27,6 +27,7 @@ class Standing(Value):
     sizes: dict[str, int] = {}
     database: str | None = None
     source: str | None = None  # a checkout of the release that runs there
+    digest: str = ""  # the image that runs there
     note: str = ""  # why it is still there: 'held at 1f3a9c2 until 3 December'
 
 

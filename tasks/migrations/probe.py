@@ -7,7 +7,7 @@ standard output, where nothing else is written. It is never imported by Slipway.
     {"do": "run", "config", "jobs": [job]}       -> {"jobs": [{"problem", "warnings", "opened", "missing", "stopped"}]}
     {"do": "map", "place": "file.py:ATTRIBUTE" or "package.module:ATTRIBUTE"} -> {"tables", "problem"}
 
-A job is `{"url", "to": [revision], "seconds", "check": bool, "down": [revision]}`. Each runs in a process of its own: what
+A job is `{"url", "to": [revision], "seconds", "check": bool, "down": revision}`. Each runs in a process of its own: what
 ends, hangs or shouts takes only itself along, and several run side by side. Every connection goes to the job's
 `url`, whatever address the app's settings hold; a revision that opens one of its own, or any other socket, fails.
 """
@@ -309,8 +309,8 @@ def work(config_path, job, channel):
         say(opened=sorted(OPENED))
         if job.get("check") and job["to"]:
             say(missing=missing(config))
-        for revision in job.get("down", ()):
-            say(warnings=downgrade(config, revision))
+        if "down" in job:
+            say(warnings=downgrade(config, job["down"]))
         say(done=True)
     except BaseException as error:  # noqa: BLE001 - see above
         say(problem=problem(error, "upgrade"))
@@ -366,13 +366,23 @@ def missing(config):
     return found
 
 
-def downgrade(config, revision):
-    from alembic import command
+def downgrade(config, target):
+    """All the way back in one go; which revision's downgrade() it stopped at is noted as it goes."""
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    script, at = ScriptDirectory.from_config(config), {"revision": ""}
+
+    def steps(revision, context):
+        for step in script._downgrade_revs(target, revision):
+            at["revision"] = step.revision.revision
+            yield step
 
     try:
-        command.downgrade(config, revision)
+        with EnvironmentContext(config, script, fn=steps, as_sql=False, destination_rev=target):
+            script.run_env()
     except BaseException as error:  # noqa: BLE001 - see above
-        return [problem(error, "upgrade")]
+        return [{**problem(error, "upgrade"), "revision": at["revision"]}]
     return []
 
 

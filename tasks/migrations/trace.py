@@ -28,17 +28,27 @@ CREATE SCHEMA {SCHEMA};
 CREATE SEQUENCE {SCHEMA}.moment;
 CREATE TABLE {SCHEMA}.version_tables (relation oid PRIMARY KEY);
 CREATE TABLE {SCHEMA}.snapshots (
-  number bigint PRIMARY KEY DEFAULT nextval('{SCHEMA}.moment'), revision text NOT NULL, seen jsonb NOT NULL,
+  number bigint PRIMARY KEY DEFAULT nextval('{SCHEMA}.moment'), revision text NOT NULL,
   at timestamptz NOT NULL DEFAULT clock_timestamp());
+-- What differs from the snapshot before, NULL for what is gone; and what there is now.
+CREATE TABLE {SCHEMA}.differences (number bigint, what text, value jsonb, PRIMARY KEY (number, what));
+CREATE TABLE {SCHEMA}.present (what text PRIMARY KEY, value jsonb NOT NULL);
 CREATE TABLE {SCHEMA}.events (
   number bigint PRIMARY KEY DEFAULT nextval('{SCHEMA}.moment'), kind text NOT NULL, tag text NOT NULL, query text,
   objects jsonb, locks jsonb, scans jsonb, changed bigint, lock_timeout text, session int, transaction text);
 """  # noqa: S608 - constants
 
 _RECORD = f"""
-CREATE FUNCTION {SCHEMA}.record(revision text) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
-  INSERT INTO {SCHEMA}.snapshots (revision, seen) VALUES (revision, {SCHEMA}.catalogue())
-$$;
+CREATE FUNCTION {SCHEMA}.record(of text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE taken bigint;
+BEGIN
+  INSERT INTO {SCHEMA}.snapshots (revision) VALUES (of) RETURNING number INTO taken;
+  INSERT INTO {SCHEMA}.differences
+    SELECT taken, coalesce(n.what, p.what), n.value FROM {SCHEMA}.catalogue() n FULL JOIN {SCHEMA}.present p ON n.what = p.what
+    WHERE n.value IS DISTINCT FROM p.value;
+  DELETE FROM {SCHEMA}.present WHERE what IN (SELECT what FROM {SCHEMA}.differences WHERE number = taken);
+  INSERT INTO {SCHEMA}.present SELECT what, value FROM {SCHEMA}.differences WHERE number = taken AND value IS NOT NULL;
+END $$;
 
 -- Locks that others may have to wait for, on whatever holds rows.
 CREATE FUNCTION {SCHEMA}.locks() RETURNS jsonb LANGUAGE sql SET search_path = pg_catalog AS $$
@@ -190,7 +200,10 @@ INSTALL = f"{_TABLES}{CATALOGUE}{WRITES}{_RECORD}{_ROWS}{_TRIGGERS}{_WATCH}"
 
 # Where a copied database says at which revision it is.
 VERSION_TABLES_THERE = f"SELECT relation::regclass::text FROM {SCHEMA}.version_tables"  # noqa: S608
-READ_SNAPSHOTS = f"SELECT number, revision, seen, at FROM {SCHEMA}.snapshots ORDER BY number"  # noqa: S608
+READ_SNAPSHOTS = (
+    "SELECT number, revision, at, (SELECT coalesce(jsonb_object_agg(what, value), '{}') "  # noqa: S608
+    f"FROM {SCHEMA}.differences d WHERE d.number = s.number) FROM {SCHEMA}.snapshots s ORDER BY number"
+)
 READ_EVENTS = (
     "SELECT number, kind, tag, query, objects, locks, scans, changed, lock_timeout, session, transaction "  # noqa: S608
     f"FROM {SCHEMA}.events ORDER BY number"

@@ -28,10 +28,10 @@ $$;
 """  # noqa: S608 - constants
 
 _TRY = f"""
-CREATE FUNCTION {SCHEMA}.refused(known jsonb) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION {SCHEMA}.refused(known jsonb[]) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE one jsonb; place oid; columns text; vals text; said jsonb; result jsonb := '[]'; code text; message text; what text;
 BEGIN
-  FOR one IN SELECT * FROM jsonb_array_elements(known -> 'tables') t WHERE t ->> 'kind' IN ('r', 'p') AND t ->> 'parent' IS NULL LOOP
+  FOR one IN SELECT t FROM unnest(known) t WHERE t ->> 'kind' IN ('r', 'p') AND t ->> 'parent' IS NULL LOOP
     SELECT c.oid INTO place FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v') AND {SCHEMA}.name_of(c.oid) = one ->> 'name';
     CONTINUE WHEN place IS NULL OR EXISTS (
       SELECT FROM jsonb_array_elements(one -> 'columns') k
@@ -61,11 +61,13 @@ BEGIN
   END LOOP;
   RETURN result;
 END $$;
-CREATE TABLE {SCHEMA}.refused_before AS SELECT {SCHEMA}.refused({SCHEMA}.catalogue()) AS found;
+CREATE TABLE {SCHEMA}.refused_before AS
+  SELECT {SCHEMA}.refused((SELECT coalesce(array_agg(value), '{{}}') FROM {SCHEMA}.catalogue() WHERE what LIKE 'table %')) AS found;
 """  # noqa: S608 - constants
 
 WRITES = f"{_VALUE}{_TRY}"
 READ_REFUSED = (
     f"SELECT (SELECT found FROM {SCHEMA}.refused_before), "  # noqa: S608
-    f"(SELECT {SCHEMA}.refused(seen) FROM {SCHEMA}.snapshots ORDER BY number LIMIT 1)"
+    f"{SCHEMA}.refused((SELECT coalesce(array_agg(value), '{{}}') FROM {SCHEMA}.differences "
+    f"WHERE what LIKE 'table %' AND number = (SELECT min(number) FROM {SCHEMA}.snapshots)))"
 )

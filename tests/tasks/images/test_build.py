@@ -3,13 +3,12 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from deployments import services
 from tasks.command import CommandFailed
 from tasks.config import Config
 from tasks.containers import engine
@@ -21,14 +20,6 @@ from tasks.source.checkout import check_out
 
 pytestmark = pytest.mark.usefixtures("base_images")
 DOCKERFILE = "FROM python:3.13-slim AS test\nCOPY main.py .\nFROM test\nARG COMMIT\nENV COMMIT=$COMMIT\n"
-
-
-@pytest.fixture(scope="module")
-def registry_address(tmp_path_factory: pytest.TempPathFactory, docker_engine: object) -> Iterator[str]:
-    port = services.free_port(5200)
-    with services.registry(tmp_path_factory.mktemp("registry"), port) as server:
-        server.wait_ready()
-        yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture
