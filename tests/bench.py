@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployments.demo.world import open_world
+from tests import bench_migrations
 
 PROGRAM = str(Path(sys.executable).parent / "slipway")
 
@@ -58,6 +59,7 @@ def main() -> None:
             "git show of one file (the raw tool)", ["git", "-C", str(world.gitops_remote), "show", "main:README.md"], 5
         )
         _clean(env)
+    bench_migrations.main()
 
 
 def _clean(env: dict[str, str]) -> None:

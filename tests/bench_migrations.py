@@ -36,7 +36,8 @@ def history(folder: Path, revisions: int) -> Path:
     for n in range(revisions):
         down = f'"{n - 1:04d}"' if n else None
         body = FIRST.format(n=n) if n % 5 == 0 else NEXT.format(n=n, t=n - n % 5)
-        text = f'import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = "{n:04d}", {down}\n\n\ndef upgrade():\n    {body}\n\n\ndef downgrade():\n    pass\n'
+        head = f'import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = "{n:04d}", {down}\n'
+        text = f"{head}\n\ndef upgrade():\n    {body}\n\n\ndef downgrade():\n    pass\n"
         (versions / f"{n:04d}.py").write_text(text)
     return folder / "alembic.ini"
 
