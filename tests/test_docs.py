@@ -17,6 +17,7 @@ GRAPH = {
     "several_heads",
     "missing_parent",
     "duplicate_revision",
+    "revision_cycle",
     "revision_edited",
     "revision_inserted",
     "revision_vanished",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import ReleaseRefused
 from tasks.migrations import trace, watched
 from tasks.migrations.backwards import backwards
 from tasks.migrations.catalogue import snapshots
@@ -21,6 +22,7 @@ from tasks.models import Finding, Value
 
 NEXT = {
     "graph": ("missing_parent", "restore the revision that is missing, or correct down_revision"),
+    "cycle": ("revision_cycle", "let one of them follow a revision that comes before all of them"),
     "duplicate": ("duplicate_revision", "give one of the two files another revision id"),
     "import": ("not_importable", "mend what cannot be imported"),
     "start": ("env_fails", "mend env.py, or what it needs; the check runs it on an empty database of its own"),
@@ -40,7 +42,11 @@ def revisions(looked: dict[str, Any], target: str) -> History:
     """What there is to run, and what stands against running it."""
     found = tuple(Revision(**r) for r in looked["revisions"])
     heads = tuple(sorted(looked["heads"]))
-    if told := looked["problem"]:
+    if (told := looked["problem"]) and told["kind"] == "config":
+        raise ReleaseRefused.because(
+            told["what"], "the Alembic configuration", "correct script_location, or the path of the configuration"
+        )
+    if told:
         rule, next_step = NEXT[told["kind"]]
         problems = (problem(rule, told["what"], told["where"], next_step, told.get("revision") or ""),)
     elif len(heads) > 1 and target == "head":

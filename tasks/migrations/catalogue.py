@@ -41,6 +41,7 @@ class Index(Value):
     unique: bool
     valid: bool
     kind: str
+    file: int
     columns: tuple[int, ...] | None = ()
     condition: str | None = None
 
@@ -62,6 +63,8 @@ class Policy(Value):
     permissive: bool
     command: str
     condition: str | None = None
+    writes: str | None = None
+    roles: tuple[str, ...] | None = ()
 
 
 class Table(Value):
@@ -76,6 +79,9 @@ class Table(Value):
     file: int
     secured: bool
     grants: tuple[str, ...]
+    reads: tuple[int, ...] = Field(description="a view's tables and views, by oid")
+    writable: bool = Field(description="INSERT, UPDATE and DELETE go through, by nature or by INSTEAD OF triggers")
+    instead: tuple[str, ...] = Field(description="rules that do something else than what was asked for")
     parent: int | None = None
     definition: str | None = None
     columns: tuple[Column, ...]

@@ -17,8 +17,8 @@ CREATE FUNCTION {SCHEMA}.is_ours(schema_name text) RETURNS boolean LANGUAGE sql 
   SELECT schema_name IN ('pg_catalog', 'information_schema', '{SCHEMA}') OR schema_name LIKE 'pg\\_%'
 $$;
 
-CREATE FUNCTION {SCHEMA}.grants_of(acl aclitem[]) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
-  SELECT coalesce(jsonb_agg(coalesce(r.rolname, 'PUBLIC') || ' ' || g.privilege_type ORDER BY 1), '[]')
+CREATE FUNCTION {SCHEMA}.grants_of(acl aclitem[], of text) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+  SELECT coalesce(jsonb_agg(coalesce(r.rolname, 'PUBLIC') || ' ' || g.privilege_type || of ORDER BY 1), '[]')
   FROM aclexplode(acl) g LEFT JOIN pg_roles r ON r.oid = g.grantee
 $$;
 """  # noqa: S608 - constants
@@ -27,7 +27,18 @@ _TABLES = f"""
 CREATE FUNCTION {SCHEMA}.tables() RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
   SELECT coalesce(jsonb_agg(jsonb_build_object(
     'oid', c.oid::bigint, 'name', {SCHEMA}.name_of(c.oid), 'kind', c.relkind::text, 'file', c.relfilenode::bigint,
-    'secured', c.relrowsecurity, 'grants', {SCHEMA}.grants_of(coalesce(c.relacl, acldefault('r', c.relowner))),
+    'secured', c.relrowsecurity,
+    'grants', {SCHEMA}.grants_of(coalesce(c.relacl, acldefault('r', c.relowner)), '') || (
+      SELECT coalesce(jsonb_agg(g.value), '[]') FROM pg_attribute a, jsonb_array_elements({SCHEMA}.grants_of(a.attacl, ' ' || a.attname)) g
+      WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped),
+    'reads', (
+      SELECT coalesce(jsonb_agg(DISTINCT d.refobjid::bigint), '[]') FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass
+        AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
+      WHERE w.ev_class = c.oid AND c.relkind IN ('v', 'm')),
+    'writable', c.relkind <> 'v' OR pg_relation_is_updatable(c.oid, true) & 28 = 28,
+    'instead', (
+      SELECT coalesce(jsonb_agg(w.rulename ORDER BY w.rulename), '[]') FROM pg_rewrite w
+      WHERE w.ev_class = c.oid AND w.is_instead AND w.rulename <> '_RETURN'),
     'parent', (SELECT h.inhparent::bigint FROM pg_inherits h WHERE h.inhrelid = c.oid AND c.relispartition),
     'definition', CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
     'columns', (
@@ -46,6 +57,7 @@ CREATE FUNCTION {SCHEMA}.tables() RETURNS jsonb LANGUAGE sql STABLE SET search_p
     'indexes', (
       SELECT coalesce(jsonb_agg(jsonb_build_object(
         'oid', i.indexrelid::bigint, 'name', x.relname, 'unique', i.indisunique, 'valid', i.indisvalid, 'kind', x.relkind::text,
+        'file', x.relfilenode::bigint,
         'columns', (SELECT jsonb_agg(n ORDER BY n) FROM unnest(i.indkey::int[]) n), 'condition', pg_get_expr(i.indpred, i.indrelid)
       ) ORDER BY i.indexrelid), '[]')
       FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid),
@@ -56,7 +68,8 @@ CREATE FUNCTION {SCHEMA}.tables() RETURNS jsonb LANGUAGE sql STABLE SET search_p
     'policies', (
       SELECT coalesce(jsonb_agg(jsonb_build_object(
         'oid', p.oid::bigint, 'name', p.polname, 'permissive', p.polpermissive, 'command', p.polcmd::text,
-        'condition', pg_get_expr(p.polqual, p.polrelid)) ORDER BY p.oid), '[]')
+        'condition', pg_get_expr(p.polqual, p.polrelid), 'writes', pg_get_expr(p.polwithcheck, p.polrelid),
+        'roles', (SELECT jsonb_agg(r::regrole::text ORDER BY 1) FROM unnest(p.polroles) r)) ORDER BY p.oid), '[]')
       FROM pg_policy p WHERE p.polrelid = c.oid)
     ) ORDER BY c.oid), '[]')
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

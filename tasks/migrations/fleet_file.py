@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from tasks.errors import ReleaseRefused
 from tasks.migrations.judge import Standing
@@ -22,9 +22,11 @@ class Entry(Value):
     )
     source: Path | None = Field(default=None, description="a checkout of the release that runs there")
     metadata: str | None = Field(
-        default=None, description="path/to/file.py:ATTRIBUTE, the SQLAlchemy metadata of the code running there"
+        default=None,
+        pattern=r".:\w",
+        description="path/to/file.py:ATTRIBUTE, the SQLAlchemy metadata of the code running there",
     )
-    rows: dict[str, int] = Field(default={}, description="table -> number of rows")
+    rows: dict[str, NonNegativeInt] = Field(default={}, description="table -> number of rows")
     database: str | None = Field(
         default=None, description="URL of a copy of its schema and data, to be cloned and never written"
     )
@@ -41,7 +43,17 @@ def read_fleet(path: Path) -> list[Standing]:
             str(path),
             "a list of customers: customer, revision, and optionally source, metadata, rows, database",
         ) from error
-    return [_standing(e, path.resolve().parent) for e in entries]
+    names = [e.customer for e in entries]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise ReleaseRefused.because(
+            f"{', '.join(twice)} stands in it twice", str(path), "give each customer one entry"
+        )
+    standings = [_standing(e, path.resolve().parent) for e in entries]
+    for s in (s for s in standings if s.source and not Path(s.source).is_dir()):
+        raise ReleaseRefused.because(
+            f"{s.customer}: there is no folder {s.source}", str(path), "correct source: a checkout of the release there"
+        )
+    return standings
 
 
 def starts(revisions: Sequence[str]) -> list[Standing]:

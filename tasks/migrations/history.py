@@ -41,13 +41,14 @@ class Event(Value):
     """One thing that PostgreSQL said happened: a command or revision ended, a table was rewritten, objects dropped, rows changed."""
 
     number: int
-    kind: Literal["command", "rewrite", "drop", "rows", "end"]
+    kind: Literal["command", "rewrite", "drop", "rows", "read", "end"]
     tag: str
     query: str | None
     objects: tuple[Touched, ...]
     locks: tuple[Lock, ...]
     scans: dict[str, int] = Field(description="oid -> sequential scans that the command itself made")
     changed: int = Field(default=0, description="rows that a statement changed")
+    inner_query: str | None = Field(default=None, description="the statement of a function or DO block that did it")
     lock_timeout: str | None = None
     session: int
     transaction: str
@@ -81,6 +82,7 @@ class Step(Value):
     before: Snapshot
     after: Snapshot
     events: tuple[Event, ...]
+    earlier: tuple[Event, ...] = Field(default=(), description="events of earlier revisions in the same transactions")
     refused: tuple[Refused, ...] = ()
 
     @property
@@ -131,7 +133,11 @@ class Run(Value):
 
     def _step(self, revision: Revision, before: Snapshot, after: Snapshot) -> Step:
         events = tuple(e for e in self.events if before.number < e.number < after.number)
-        return Step(revision=revision, start=self.snapshots[0], before=before, after=after, events=events)
+        own = {e.transaction for e in events}
+        earlier = tuple(e for e in self.events if e.number < before.number and e.transaction in own)
+        return Step(
+            revision=revision, start=self.snapshots[0], before=before, after=after, events=events, earlier=earlier
+        )
 
     def unfinished(self) -> str:
         """The revision that was running when the run stopped; '' when all are done."""
@@ -179,6 +185,7 @@ def recorded(start: Sequence[str], pending: Sequence[Revision], seen: Sequence[A
         "locks",
         "scans",
         "changed",
+        "inner_query",
         "lock_timeout",
         "session",
         "transaction",

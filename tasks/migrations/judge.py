@@ -89,9 +89,10 @@ def _compatibility(rule: Rule, hit: Hit, step: Step, here: Sequence[Standing]) -
 
 def _lock(rule: Rule, hit: Hit, step: Step, here: Sequence[Standing]) -> Finding:
     """A lock is long only where the table has many rows; where nobody said how many, there are."""
-    rows = {s.customer: s.rows.get(hit.table) for s in here}
+    table = hit.sized_by or hit.table
+    rows = {s.customer: s.rows.get(table) for s in here}
     waiting = [c for c, n in rows.items() if not rule.sized or n is None or n >= FEW_ROWS]
-    sizes = [_size(hit.table, s) for s in here if hit.table in s.rows]
+    sizes = [_size(table, s) for s in here if table in s.rows]
     return _finding(rule, hit, step, rule.blocks == "yes" and bool(waiting or not here), ", ".join(sizes))
 
 

@@ -54,6 +54,10 @@ def check_alembic(
             history = alembic_tool.revisions(looked, to)
             customers = _with_code(probe.ask, standings) or _newest_only(history)
             history = alembic_tool.run(probe.ask, scratch, str(config), looked, history, customers, seconds)
+    for s in (s for s in customers if s.source and not deployed.read_all(s.source)):
+        raise ReleaseRefused.because(
+            f"{s.customer}: no revision files below {s.source}", "source", "give the checkout that holds them"
+        )
     history = history.model_copy(
         update={
             "problems": (

@@ -171,9 +171,15 @@ def with_driver(scheme, url):
 
 
 def configuration(path):
+    import inspect
+
     from alembic.config import Config
 
-    config = Config(path, stdout=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    options = {"stdout": open(os.devnull, "w")}  # noqa: PTH123, SIM115
+    toml = path if path.endswith(".toml") else os.path.join(os.path.dirname(os.path.abspath(path)), "pyproject.toml")  # noqa: PTH100, PTH118, PTH120
+    if os.path.exists(toml) and "toml_file" in inspect.signature(Config.__init__).parameters:  # noqa: PTH110 - Alembic 1.16
+        options["toml_file"] = toml
+    config = Config(None if path.endswith(".toml") else path, **options)
     given = config.get_main_option("sqlalchemy.url") or os.environ.get("DATABASE_URL", "")
     url = with_driver(given.partition("://")[0], URL["libpq"])
     for section in config.file_config.sections():  # other names of the same thing, as with several databases
@@ -454,7 +460,8 @@ def facts(table):
         columns[column.name] = {
             "required": not column.nullable,
             "given": column.default is not None,
-            "server": column.server_default is not None,
+            "server": column.server_default is not None
+            or (column is table.autoincrement_column and column.default is None),
             "labels": [str(label) for label in item] if item else [],
             "generated": column.computed is not None or column.identity is not None,
         }
@@ -477,18 +484,28 @@ def problem(error, kind):
     if isinstance(error, SyntaxError):
         own = [traceback.FrameSummary(error.filename or "?", error.lineno or 0, "")]
     if kind == "look":
-        kind = (
-            "graph"
-            if type(error).__module__.startswith("alembic") or isinstance(error, KeyError) and not inside
-            else "import"
-        )
+        kind = kind_of(error, inside)
     return {
         "kind": kind if inside or kind != "upgrade" else "start",
         "module": type(error).__module__,
-        "what": f"{type(error).__name__}: {message}"[:4000],
+        "what": f"{type(error).__name__}: {message}"[:4000].encode(errors="replace").decode(),
         "where": f"{own[-1].filename}, line {own[-1].lineno}",
         "revision": REVISIONS.get(inside[-1].filename) if inside else None,
     }
+
+
+def kind_of(error, inside):
+    """What is wrong with revisions that cannot even be listed."""
+    name = type(error).__name__
+    if name == "CommandError":
+        return "config" if "script_location" in str(error) or "doesn't exist" in str(error) else "import"
+    if "Cycle" in name or "Loop" in name:
+        return "cycle"
+    return (
+        "graph"
+        if type(error).__module__.startswith("alembic") or (isinstance(error, KeyError) and not inside)
+        else "import"
+    )
 
 
 if __name__ == "__main__":

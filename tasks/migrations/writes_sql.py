@@ -51,6 +51,12 @@ BEGIN
           EXECUTE format('INSERT INTO %s (%s) VALUES (%s)', place::regclass, columns, vals);
         END IF;
       END LOOP;
+      IF columns IS NOT NULL AND (SELECT relkind FROM pg_class WHERE oid = place) <> 'v' THEN
+        EXECUTE format('UPDATE %s SET %s WHERE ctid = (SELECT max(ctid) FROM %s)', place::regclass, (
+          SELECT string_agg(format('%1$I = %1$I', k ->> 'name'), ', ') FROM jsonb_array_elements(one -> 'columns') k
+          WHERE NOT (k ->> 'filled')::boolean), place::regclass);
+        EXECUTE format('DELETE FROM %s WHERE ctid = (SELECT max(ctid) FROM %s)', place::regclass, place::regclass);
+      END IF;
       RAISE EXCEPTION 'all well' USING ERRCODE = 'SLIP1';
     EXCEPTION WHEN OTHERS THEN
       GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, what = CONSTRAINT_NAME;

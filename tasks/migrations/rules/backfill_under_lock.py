@@ -1,12 +1,10 @@
 """Rows are changed or copied in bulk in a transaction that keeps others away from a table."""
 
-import re
-
+from tasks.migrations.catalogue import Table
 from tasks.migrations.history import Event, Step
+from tasks.migrations.rules.bounded import is_batch
 from tasks.migrations.rules.locked import strongest, waiting
 from tasks.migrations.rules.rule import Hit, Rule
-
-SELECTS = re.compile(r"\b(SELECT|TABLE)\b", re.IGNORECASE)
 
 
 def find(step: Step) -> list[Hit]:
@@ -16,17 +14,19 @@ def find(step: Step) -> list[Hit]:
     written at once, and an index finds a few others. A truncated table is empty.
     """
     hits: dict[int, Hit] = {}
-    for event in (e for e in step.events if e.kind == "rows" and e.tag != "TRUNCATE" and _through(step, e)):
-        if table := waiting(step, event):
-            filled = step.after.table(event.objects[0].oid) or step.before.table(event.objects[0].oid)
-            said = f"{event.tag} of {filled.name if filled else 'a table'} while the transaction held {strongest(event, table)} on {table.name}"
-            hits.setdefault(table.oid, Hit.on(table, said, filled.name if filled else table.name))
+    for event in (e for e in step.events if e.kind in ("rows", "read") and e.tag != "TRUNCATE"):
+        read, locked = _gone_through(step, event), waiting(step, event)
+        if read and locked:
+            said = f"{event.tag} went through {read.name} while the transaction held {strongest(event, locked)} on {locked.name}"
+            hit = Hit.on(locked, said, read.name).model_copy(update={"sized_by": read.name})
+            hits.setdefault(read.oid, hit)
     return list(hits.values())
 
 
-def _through(step: Step, event: Event) -> bool:
-    """Whether the statement goes through all rows of an old table."""
-    return any(event.scanned(t) for t in step.old_tables)
+def _gone_through(step: Step, event: Event) -> Table | None:
+    """An old table of which the statement went through all rows, or a batch of them."""
+    batch = [step.old(o.oid) for o in event.objects] if is_batch(event) else []
+    return next((t for t in [*step.old_tables, *batch] if t and (t in batch or event.scanned(t))), None)
 
 
 RULE = Rule(

@@ -4,6 +4,7 @@ SQL = """
 CREATE TYPE mood AS ENUM ('glad', 'sad');
 CREATE TABLE customers (id int PRIMARY KEY, email text CONSTRAINT customers_email UNIQUE);
 CREATE TABLE orders (id int PRIMARY KEY, note varchar(50), customer int, state text NOT NULL DEFAULT 'open', feeling mood);
+CREATE TABLE lines (order_id int CONSTRAINT lines_order REFERENCES orders ON DELETE CASCADE);
 CREATE INDEX orders_state ON orders (state);
 CREATE VIEW customer_ids AS SELECT id FROM customers;
 CREATE MATERIALIZED VIEW totals AS SELECT customer, count(*) AS orders FROM orders GROUP BY customer;

@@ -10,7 +10,7 @@ def find(step: Step) -> list[Hit]:
     hits, explained = [], set()
     for event in step.events:
         strong = {(k.oid, k.mode, event.transaction) for k in event.locks if k.mode in STRONG}
-        if event.kind in ("command", "rewrite", "drop") or event.tag == "TRUNCATE":
+        if event.kind in ("command", "rewrite", "drop", "read") or event.tag == "TRUNCATE":
             explained |= strong
             continue
         for oid, mode, transaction in sorted(strong - explained):

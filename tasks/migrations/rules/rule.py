@@ -19,6 +19,7 @@ class Hit(Value):
     new: str = ""
     evidence: str = ""
     oid: int = 0
+    sized_by: str = ""  # the table whose rows say how long it takes, if it is another one
 
     @classmethod
     def of(cls, change: Change, evidence: str = "") -> "Hit":

@@ -13,14 +13,14 @@ def find(step: Step) -> list[Hit]:
         slow = next((t.name for t in step.old_tables if not t.is_view and event.scanned(t)), "") or _indexed(
             step, event
         )
-        earlier = [e for e in commands if e.number < event.number and e.transaction == event.transaction]
+        earlier = [
+            e for e in (*step.earlier, *commands) if e.number < event.number and e.transaction == event.transaction
+        ]
         for table in (t for t in step.old_tables if slow and not t.is_view):
             held = next((m for e in earlier if (m := strongest(e, table))), "")
             if held not in ("", "ShareLock") and table.name != slow:
-                hits.setdefault(
-                    table.oid,
-                    Hit.on(table, f"{event.tag} on {slow} while the transaction held {held} on {table.name}", slow),
-                )
+                said = f"{event.tag} on {slow} while the transaction held {held} on {table.name}"
+                hits.setdefault(table.oid, Hit.on(table, said, slow).model_copy(update={"sized_by": slow}))
     return list(hits.values())
 
 

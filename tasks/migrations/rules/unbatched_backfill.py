@@ -1,35 +1,38 @@
-"""Every row of a table is changed in one statement."""
-
-import re
+"""Every row of a table is changed in one transaction."""
 
 from tasks.migrations.history import Event, Step
+from tasks.migrations.rules.bounded import committed, is_batch, limited
 from tasks.migrations.rules.rule import Hit, Rule
 
-LIMITED = re.compile(r"\b(LIMIT|FETCH\s+FIRST|FETCH\s+NEXT|TABLESAMPLE|ctid)\b", re.IGNORECASE)
+MANY_ROWS = 10_000  # as many as keep others waiting, see judge.FEW_ROWS
 
 
 def find(step: Step) -> list[Hit]:
-    """A statement that changes a table and went through it from end to end, as PostgreSQL's plan says, without a limit."""
+    """A statement that went through a table from end to end, as PostgreSQL's plan says; or batches that are not committed one by one."""
     hits: dict[int, Hit] = {}
-    for event in (
-        e
-        for e in step.events
-        if e.kind == "rows" and e.tag in ("UPDATE", "DELETE") and not LIMITED.search(e.query or "")
-    ):
-        for table in (t for o in event.objects if (t := step.old(o.oid)) and _through(event, t.oid, step)):
-            hits.setdefault(table.oid, Hit.on(table, f"{event.tag} went through all rows of {table.name}"))
+    changed: dict[tuple[int, str], int] = {}
+    for event in (e for e in step.events if e.kind == "rows" and e.tag in ("UPDATE", "DELETE")):
+        for table in (t for o in event.objects if (t := step.old(o.oid))):
+            key = table.oid, event.transaction
+            changed[key] = changed.get(key, 0) + event.changed
+            if said := _said(step, event, table.oid, changed[key]):
+                hits.setdefault(table.oid, Hit.on(table, f"{event.tag} {said} of {table.name}"))
     return list(hits.values())
 
 
-def _through(event: Event, oid: int, step: Step) -> bool:
+def _said(step: Step, event: Event, oid: int, changed: int) -> str:
     parts = [t for t in step.old_tables if t.oid == oid or t.parent == oid]
-    return any(event.scanned(t) for t in parts)
+    if any(event.scanned(t) for t in parts) and not limited(event):
+        return "went through all rows"
+    if is_batch(event) and not committed(step, event):
+        return "in batches that are one transaction"
+    return f"changed {changed} rows in one transaction" if changed >= MANY_ROWS else ""
 
 
 RULE = Rule(
     name="unbatched_backfill",
     family="locks",
-    condition="a revision updates or deletes the rows of a table that was there before the release in one statement",
+    condition="a revision updates or deletes many rows of a table that was there before the release in one transaction",
     effect="every row stays locked, and dead rows pile up, until the last one is done",
     next_step="change the rows of {table} in batches of some thousand by key, each committed: in an autocommit_block(), or outside of the release",
     bad="UPDATE orders SET note = 'x'",

@@ -13,10 +13,11 @@ def find(step: Step) -> list[Hit]:
     built = {o.oid for e in step.events if e.tag == "CREATE INDEX" for o in e.objects}
     for table in (t for t in step.old_tables if t.oid not in rewritten):
         now = step.after.table(table.oid)
-        known, ready = {c.oid for c in table.constraints}, {i.oid for i in table.indexes} | built
+        known = {c.oid for c in table.constraints}
+        ready, files = {i.oid for i in table.indexes} | built, {i.file for i in table.indexes}
         for c in (c for c in now.constraints if c.kind in KINDS and c.oid not in known) if now else ():
             index = next((i for i in now.indexes if i.name == c.name), None) if now else None
-            if index is None or index.oid not in ready:
+            if index is None or index.oid not in ready and index.file not in files:
                 hits.append(Hit.on(table, f"ALTER TABLE built the index of {KINDS[c.kind]} {c.name}", c.name))
     return hits
 

@@ -83,7 +83,7 @@ def test_the_good_example_is_not_found(rule: Rule, found: object) -> None:
         ("ALTER TABLE orders ADD COLUMN n int GENERATED ALWAYS AS IDENTITY", ["table_rewrite"]),
         ("ALTER TABLE orders ALTER COLUMN note TYPE varchar(100)", []),
         ("ALTER TABLE orders ALTER COLUMN note TYPE varchar(20)", ["type_change", "table_rewrite"]),
-        ("ALTER TABLE orders ALTER COLUMN id TYPE bigint", ["table_rewrite"]),
+        ("ALTER TABLE orders ALTER COLUMN id TYPE bigint", ["table_rewrite", "fk_validating"]),
         (
             "ALTER TABLE orders ADD COLUMN n int NOT NULL DEFAULT 1;; ALTER TABLE orders ALTER n DROP DEFAULT",
             ["add_required_column"],
