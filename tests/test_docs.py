@@ -11,13 +11,14 @@ from tasks.migrations.rules.page import page
 from tasks.migrations.told import schema
 
 DOCS = Path(__file__).parents[1] / "docs"
-# Findings of the graph family, which come from no rule file.
+# Findings which come from no rule file.
 GRAPH = {
     "upgrade_fails",
     "several_heads",
     "missing_parent",
     "duplicate_revision",
     "revision_cycle",
+    "value_unknown",
     "revision_edited",
     "revision_inserted",
     "revision_vanished",

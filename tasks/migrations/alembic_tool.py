@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import ReleaseRefused
-from tasks.migrations import trace, watched
+from tasks.migrations import trace, values, watched
 from tasks.migrations.backwards import backwards
 from tasks.migrations.catalogue import snapshots
+from tasks.migrations.code import Code
 from tasks.migrations.history import History, Revision, Run
 from tasks.migrations.judge import Standing, vanished
 from tasks.migrations.prober import Ask
@@ -81,6 +82,8 @@ def run(
     places, failed = _bases(ask, server, config, looked, history, starts, seconds)
     ready = [s for s in starts if s in places]
     begun = [_watched(server, places[s], s) for s in ready]
+    codes = {s: [c.code for c in here if c.customer in s.customers and c.code] for s in ready if s.database}
+    unknown_before = {s: _unknown(server, places[s], known) for s, known in codes.items()}
     jobs = [
         {
             "url": server.inside(places[s]),
@@ -92,6 +95,10 @@ def run(
     ]
     answers = ask(do="run", config=config, jobs=jobs)["jobs"] if jobs else []
     runs = [_read(server, places[s], s, history, answer) for s, answer in zip(begun, answers, strict=True)]
+    runs = [
+        _with_values(server, places[s], run, codes.get(s, []), unknown_before.get(s, set()))
+        for s, run in zip(ready, runs, strict=True)
+    ]
     runs = _back(ask, server, config, history, runs, [places[s] for s in ready], seconds)
     problems = (*gone, *failed, *_missing(answers, history))
     return history.model_copy(update={"runs": tuple(runs), "problems": problems})
@@ -212,12 +219,26 @@ def _back(
     return [_with_way_back(server, name, run, answers.get(name)) for name, run in zip(names, runs, strict=True)]
 
 
+def _unknown(server: Server, name: str, codes: Sequence[Code]) -> set[values.Value]:
+    with server.connect(name) as connection:
+        return values.unknown(connection, codes)
+
+
+def _with_values(server: Server, name: str, run: Run, codes: Sequence[Code], before: set[values.Value]) -> Run:
+    """The run with values that came with it and that the code there does not know."""
+    new = sorted(_unknown(server, name, codes) - before) if codes and run.steps else []
+    told = tuple(values.finding(v, run.steps[-1].revision.id, run.customers) for v in new)
+    return run.model_copy(update={"problems": (*run.problems, *told)})
+
+
 def _with_way_back(server: Server, name: str, run: Run, answer: dict[str, Any] | None) -> Run:
     if answer is None:
         return run
     with server.connect(name) as connection:
         seen = snapshots(connection.execute(trace.READ_SNAPSHOTS).fetchall())
-    return run.model_copy(update={"problems": tuple(backwards(run, seen[len(run.snapshots) :], answer["warnings"]))})
+    return run.model_copy(
+        update={"problems": (*run.problems, *backwards(run, seen[len(run.snapshots) :], answer["warnings"]))}
+    )
 
 
 def _down(pending: Sequence[Revision]) -> str:

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("total", sa.Numeric(8, 2), nullable=False, server_default="0"),
         sa.Column("created_at", sa.DateTime, server_default=sa.func.now()),
         sa.Column("legacy", sa.Text),
+        sa.Column("extra", sa.Text),
     )
     op.create_index("orders_created_at", "orders", ["created_at"])
     op.create_table(

@@ -44,7 +44,7 @@ CASES = (
     case("drop column", "drop_column", 'op.drop_column("orders", "legacy")'),
     case("drop column in a loop of raw SQL", "drop_column", 'for c in ("note", "legacy"):\n    op.execute(f"ALTER TABLE orders DROP COLUMN {c} CASCADE")'),
     case("drop column by batch", "drop_column", 'with op.batch_alter_table("customers") as b:\n    b.drop_column("country")', metadata=OLD_CODE),
-    case("drop column that no code maps", "", 'op.drop_column("orders", "legacy")', metadata=OLD_CODE),
+    case("drop column that no code maps", "", 'op.drop_column("orders", "extra")', metadata=OLD_CODE),
     case("drop column in a DO block", "drop_column", "op.execute(\"DO $$ BEGIN EXECUTE 'ALTER TABLE customers DROP COLUMN name'; END $$\")"),
     case("drop column that this release adds", "", 'op.add_column("orders", sa.Column("x", sa.Text))', 'op.drop_column("orders", "x")'),
     case("drop table by helper", "drop_table", 'def gone(t):\n    op.drop_table(t)\ngone("settings")'),
@@ -56,7 +56,7 @@ CASES = (
          'op.rename_table("settings", "options")\nop.execute("CREATE VIEW settings AS SELECT key FROM options")'),
     case("rename there and back", "", 'op.rename_table("settings", "options")', 'op.rename_table("options", "settings")'),
     case("rename column", "rename_column", 'op.alter_column("orders", "note", new_column_name="remark")'),
-    case("rename column that no code maps", "", 'op.alter_column("orders", "legacy", new_column_name="older")', metadata=OLD_CODE),
+    case("rename column that no code maps", "", 'op.alter_column("orders", "extra", new_column_name="older")', metadata=OLD_CODE),
     case("required column", "add_required_column", 'op.add_column("orders", sa.Column("weight", sa.Integer, nullable=False))'),
     case("required column in two steps", "add_required_column", 'op.add_column("orders", sa.Column("weight", sa.Integer))',
          'op.alter_column("orders", "weight", nullable=False)'),
@@ -98,7 +98,7 @@ CASES = (
     case("table emptied", "rows_lost", 'op.execute("TRUNCATE settings")', customer=FEW),
     case("row security", "row_security", 'op.execute("ALTER TABLE orders ENABLE ROW LEVEL SECURITY")'),
     case("partition detached", "detach_partition", 'op.execute("ALTER TABLE visits DETACH PARTITION visits_2025")'),
-    case("accepted drop", "", 'op.drop_column("orders", "legacy")', accept={"drop_column": "orders.legacy unused since 1f3a9c2"}),
+    case("accepted drop", "", 'op.drop_column("orders", "extra")', accept={"drop_column": "orders.extra unused since 1f3a9c2"}),
     case("index of a table of this release", "", 'op.create_table("parcels", sa.Column("id", sa.Integer, primary_key=True), sa.Column("code", sa.Text, index=True))'),
     # locks and rewrites
     case("index", "index_not_concurrent", 'op.create_index("orders_note", "orders", ["note"])'),
@@ -158,4 +158,46 @@ CASES = (
     case("revision that fails", "upgrade_fails", 'op.execute("ALTER TABLE nothing ADD x int")'),
     case("deployed revision edited", "revision_edited", "op.execute('SELECT 1')", deployed=("SELECT 2",)),
     case("deployed revision only reformatted", "", "op.execute('SELECT 1')", deployed=("SELECT 1",)),
+    # what a review by other eyes found
+    case("table dropped and made anew", "drop_table", 'op.drop_table("settings")\nop.execute("CREATE TABLE settings (key text PRIMARY KEY, value text)")'),
+    case("table swapped for a copy", "rename_table", 'op.execute("CREATE TABLE s2 (LIKE settings INCLUDING ALL); INSERT INTO s2 SELECT * FROM settings")\n'
+         'op.rename_table("settings", "s1")\nop.rename_table("s2", "settings")', customer=FEW),
+    case("view of another table under the old name", "drop_table",
+         'op.drop_table("settings")\nop.execute("CREATE TABLE s2 (key text, value text); CREATE VIEW settings AS SELECT * FROM s2")'),
+    case("view under the old name that cannot be written", "rename_table",
+         'op.rename_table("settings", "s2")\nop.execute("CREATE VIEW settings AS SELECT DISTINCT * FROM s2")'),
+    case("batches in one transaction", "unbatched_backfill",
+         'last = op.get_bind().execute(sa.text("SELECT max(id) FROM orders")).scalar() or 0\nfor start in range(0, last + 1, 1000):\n'
+         '    op.get_bind().execute(sa.text("UPDATE orders SET note = \'\' WHERE id >= :a AND id < :b"), {"a": start, "b": start + 1000})', customer=MANY),
+    case("batches in a procedure that commits", "", """op.execute('''CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ DECLARE n int := 1; BEGIN WHILE n > 0 LOOP
+UPDATE orders SET note = 'x' WHERE id IN (SELECT id FROM orders WHERE note IS NULL LIMIT 1000); GET DIAGNOSTICS n = ROW_COUNT; COMMIT; END LOOP; END $$''')
+with op.get_context().autocommit_block():
+    op.execute("CALL fill()")
+op.execute("DROP PROCEDURE fill")""", customer=MANY),
+    case("rows read by the client under a lock", "backfill_under_lock",
+         'op.add_column("orders", sa.Column("x", sa.Text))\nop.get_bind().execute(sa.text("SELECT id, note FROM orders")).fetchall()'),
+    case("a small table read under the short lock of a large one", "",
+         'op.add_column("orders", sa.Column("x", sa.Text))\nop.get_bind().execute(sa.text("SELECT * FROM settings")).fetchall()', customer=MANY),
+    case("trigger made anew for fewer events", "drop_trigger", 'op.execute("DROP TRIGGER orders_touch ON orders; '
+         'CREATE TRIGGER orders_touch BEFORE UPDATE OF note ON orders FOR EACH ROW EXECUTE FUNCTION touch()")'),
+    case("column that a trigger fills", "old_insert_fails", 'op.drop_column("orders", "legacy")', metadata=OLD_CODE),
+    case("rule that swallows writes", "instead_rule", 'op.execute("CREATE RULE r AS ON INSERT TO settings DO INSTEAD NOTHING")'),
+    case("unique column with a constant default", "old_insert_fails",
+         'op.add_column("settings", sa.Column("slot", sa.Integer, server_default="1"))\nop.create_unique_constraint("u", "settings", ["slot"])', customer=FEW),
+    case("check over new columns that old rows cannot obey", "old_insert_fails",
+         'op.execute("ALTER TABLE settings ADD a text, ADD b text, ADD CONSTRAINT k CHECK (num_nonnulls(a, b) = 1) NOT VALID")', customer=FEW),
+    case("longer varchar under a unique constraint", "", 'op.alter_column("customers", "email", type_=sa.String(200))'),
+    case("value that the old Enum does not know", "value_unknown", "op.execute(\"UPDATE orders SET note = 'c' WHERE id = 1\")",
+         metadata=OLD_CODE.replace('Column("note", String(50))', 'Column("note", Enum("a", "b", native_enum=False))'), data="INSERT INTO orders (id, note) VALUES (1, 'a')"),
+    case("one row more in a small table", "", "op.execute(\"INSERT INTO settings VALUES ('theme', 'dark') ON CONFLICT DO NOTHING\")"),
+    case("comment and statistics", "", 'op.execute("COMMENT ON TABLE orders IS \'x\'; ALTER TABLE orders ALTER note SET STATISTICS 500")'),
+    case("foreign key made anew, not valid", "", 'op.drop_constraint("order_lines_order_id_fkey", "order_lines")\n'
+         'op.create_foreign_key("f", "order_lines", "orders", ["order_id"], ["id"], postgresql_not_valid=True)'),
+    case("column renamed there and back", "", 'op.execute("DROP VIEW open_orders")\nop.alter_column("customers", "name", new_column_name="n2")\n'
+         'op.execute("CREATE VIEW open_orders AS SELECT id, note FROM orders WHERE state = \'open\'")', 'op.alter_column("customers", "n2", new_column_name="name")'),
+    case("index made and dropped while pending", "",
+         'with op.get_context().autocommit_block():\n    op.create_index("i", "orders", ["note"], postgresql_concurrently=True)',
+         'with op.get_context().autocommit_block():\n    op.drop_index("i", postgresql_concurrently=True)'),
+    case("rights for everyone", "", 'op.execute("GRANT SELECT ON orders TO PUBLIC")'),
+    case("view made writable by a trigger", "", 'op.execute("CREATE VIEW names AS SELECT DISTINCT name FROM customers")'),
 )
