@@ -156,12 +156,11 @@ def _made_from(
     """What a kept database depends on: every file of the app that was opened for it, but no later revision."""
     ancestors = history.ancestors(start.heads)
     later = {r.path for r in history.revisions if r.id not in ancestors}
-    outside = (sysconfig.get_path("stdlib"), "/proc/", "/dev/", "/tmp/", "/usr/lib/", "/etc/")  # noqa: S108
-    files = sorted({_source(f) for f in (*looked["opened"], *answer["opened"])})
+    outside = (sysconfig.get_path("stdlib"), "/proc/", "/dev/", "/usr/", "/etc/")
+    known = {r.path for r in history.revisions}
+    files = sorted({_source(f) for f in (*looked["opened"], *answer["opened"])} - later)
     ours = [
-        f
-        for f in files
-        if f not in later and "site-packages" not in f and not f.startswith(outside) and Path(f).is_file()
+        f for f in files if f in known or ("site-packages" not in f and not f.startswith(outside) and Path(f).is_file())
     ]
     return {
         "config": config,
@@ -279,6 +278,8 @@ def _failure(answer: dict[str, Any], revision: str, when: str) -> Finding:
     )
     rule, next_step = NEXT[kind]
     said = "; ".join(part for part in (told["where"], when, *(answer.get("tail") or [])[-3:]) if part)
+    if "extension" in told["what"] and "is not available" in told["what"]:
+        next_step = "give --postgres URL of a server that has the extension (in release.yaml: an image that has it); the embedded one does not"
     return problem(
         rule, told["what"], said, next_step, told.get("revision") or (revision if rule == "upgrade_fails" else "")
     )

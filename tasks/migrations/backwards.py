@@ -19,15 +19,16 @@ def backwards(run: Run, back: Sequence[Snapshot], warnings: list[dict[str, Any]]
         what = "there is no downgrade()" if absent else f"downgrade() fails: {warnings[0]['what']}"
         where = revision.path if absent else warnings[0]["where"]
         return [problem("downgrade_missing", what, where, NEXT_STEP, revision.id, blocking=False)]
-    found = []
     for step, now in zip(reversed(run.steps), back, strict=False):
         if _shape(now) == _shape(step.before):
             continue
-        rule, what = "downgrade_incomplete", "downgrade() does not lead back to the schema before"
-        if _shape(now) == _shape(step.after):
-            rule, what = "downgrade_missing", "downgrade() does nothing"
-        found.append(problem(rule, what, step.revision.path, NEXT_STEP, step.revision.id, blocking=False))
-    return found
+        nothing = _shape(now) == _shape(step.after)
+        rule = "downgrade_missing" if nothing else "downgrade_incomplete"
+        what = "downgrade() does nothing" if nothing else "downgrade() does not lead back to the schema before"
+        return [
+            problem(rule, what, step.revision.path, NEXT_STEP, step.revision.id, blocking=False)
+        ]  # those before inherit it
+    return []
 
 
 def _shape(snapshot: Snapshot) -> object:

@@ -66,6 +66,7 @@ class Refused(Value):
     """A table that takes rows of the old shape no more: the SQLSTATE, and what PostgreSQL said."""
 
     oid: int
+    whole: bool = Field(description="with values for every column, not only for those that must be filled")
     code: str
     message: str
     constraint: str = ""
@@ -84,6 +85,9 @@ class Step(Value):
     events: tuple[Event, ...]
     earlier: tuple[Event, ...] = Field(default=(), description="events of earlier revisions in the same transactions")
     refused: tuple[Refused, ...] = ()
+    takes_rows: frozenset[int] = Field(
+        default=frozenset(), description="tables that took rows of the old shape before and after"
+    )
 
     @property
     def seconds(self) -> float:
@@ -114,6 +118,7 @@ class Run(Value):
     snapshots: tuple[Snapshot, ...] = (Snapshot(),)
     events: tuple[Event, ...] = ()
     refused: tuple[Refused, ...] = ()
+    takes_rows: frozenset[int] = frozenset()
     problems: tuple[Finding, ...] = ()
 
     @cached_property
@@ -129,7 +134,7 @@ class Run(Value):
         if not self.steps:
             return None
         last = self._step(self.steps[-1].revision, self.snapshots[0], self.snapshots[-1])
-        return last.model_copy(update={"refused": self.refused})
+        return last.model_copy(update={"refused": self.refused, "takes_rows": self.takes_rows})
 
     def _step(self, revision: Revision, before: Snapshot, after: Snapshot) -> Step:
         events = tuple(e for e in self.events if before.number < e.number < after.number)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from tasks.migrations.catalogue import compare
 from tasks.migrations.code import Code
 from tasks.migrations.history import History, Run, Step
 from tasks.migrations.problem import problem
@@ -60,21 +59,22 @@ def _here(run: Run, standings: Sequence[Standing]) -> list[Standing]:
 
 def _run(run: Run, here: Sequence[Standing]) -> Iterator[Finding]:
     yield from run.problems
-    if run.whole:
-        for rule in COMPATIBILITY:
-            for hit in rule.find(run.whole):
-                yield _compatibility(rule, hit, _doer(run, rule, hit), here)
+    alone = [s.model_copy(update={"start": s.before}) for s in run.steps if any(e.kind != "end" for e in s.events)]
+    for rule in COMPATIBILITY if run.whole else ():
+        if hits := list(rule.find(run.whole)):  # type: ignore[arg-type]
+            said = [(s, {h.object for h in rule.find(s)}) for s in alone]
+            for hit in hits:
+                yield _compatibility(rule, hit, _doer(run, said, hit), here)
     for step in run.steps:
         for rule in LOCKS:
             for hit in rule.find(step):
                 yield _lock(rule, hit, step, here)
 
 
-def _doer(run: Run, rule: Rule, hit: Hit) -> Step:
+def _doer(run: Run, said: Sequence[tuple[Step, set[str]]], hit: Hit) -> Step:
     """The revision that did it: the last of which the rule says the same, or that touched the table, or the last."""
-    alone = [s.model_copy(update={"start": s.before}) for s in run.steps]
-    saying = [s for s in alone if any(h.object == hit.object for h in rule.find(s))]
-    touching = [s for s in alone if any(c.oid == hit.oid for c in compare(s.before, s.after))]
+    saying = [s for s, objects in said if hit.object in objects]
+    touching = [] if saying else [s for s, _ in said if any(c.oid == hit.oid for c in s.changes)]
     return (saying or touching or run.steps)[-1]
 
 

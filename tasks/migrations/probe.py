@@ -479,7 +479,15 @@ def problem(error, kind):
     """What was raised, by whom: the innermost revision file, else the app's own code."""
     frames = list(traceback.extract_tb(error.__traceback__))
     inside = [f for f in frames if f.filename in REVISIONS]
-    own = inside or [f for f in frames if "site-packages" not in f.filename and f.filename != __file__] or frames
+    own = (
+        inside
+        or [
+            f
+            for f in frames
+            if "site-packages" not in f.filename and f.filename != __file__ and not f.filename.startswith("<")
+        ]
+        or frames
+    )
     message = str(getattr(error, "orig", None) or error).strip() or repr(error)
     if isinstance(error, SyntaxError):
         own = [traceback.FrameSummary(error.filename or "?", error.lineno or 0, "")]

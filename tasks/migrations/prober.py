@@ -144,5 +144,5 @@ def interpreter() -> str:
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """What the app's settings may need; addresses of databases are replaced by the probe, libpq's files are left out."""
     left_out = ("PGSERVICE", "PGSERVICEFILE", "PGPASSFILE", "PGHOSTADDR", "PGOPTIONS")
-    kept = {k: v for k, v in given.items() if k not in left_out and not k.startswith("PREFECT_")}
+    kept = {k: v for k, v in given.items() if k not in left_out}
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -24,11 +24,10 @@ def read(connection: psycopg.Connection, start: Sequence[str], pending: Sequence
         return Run(start=tuple(start), revisions=tuple(pending), problems=(lost,))
     seen, events = (connection.execute(q).fetchall() for q in (trace.READ_SNAPSHOTS, trace.READ_EVENTS))
     run = recorded(start, pending, seen, events)
-    return run.model_copy(update={"refused": _refused(connection)})
-
-
-def _refused(connection: psycopg.Connection) -> tuple[Refused, ...]:
-    """Only tables that took the same rows at the start."""
     before, after = connection.execute(READ_REFUSED).fetchone() or ([], [])
-    known = {r["oid"] for r in before or ()}
-    return tuple(Refused(**r) for r in after or () if r["oid"] not in known)
+    known, now = ({(r["oid"], r["whole"]) for r in found or ()} for found in (before, after))
+    refused = tuple(Refused(**r) for r in after or () if (r["oid"], r["whole"]) not in known)
+    tried = {t.oid for t in run.snapshots[0].tables if t.kind in "rp" and not t.parent} - {
+        oid for oid, _ in known | now
+    }
+    return run.model_copy(update={"refused": refused, "takes_rows": frozenset(tried)})

@@ -29,14 +29,14 @@ $$;
 
 _TRY = f"""
 CREATE FUNCTION {SCHEMA}.refused(known jsonb[]) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE one jsonb; place oid; columns text; vals text; said jsonb; result jsonb := '[]'; code text; message text; what text;
+DECLARE one jsonb; whole boolean; place oid; columns text; vals text; said jsonb; result jsonb := '[]'; code text; message text; what text;
 BEGIN
   FOR one IN SELECT t FROM unnest(known) t WHERE t ->> 'kind' IN ('r', 'p') AND t ->> 'parent' IS NULL LOOP
     SELECT c.oid INTO place FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v') AND {SCHEMA}.name_of(c.oid) = one ->> 'name';
     CONTINUE WHEN place IS NULL OR EXISTS (
       SELECT FROM jsonb_array_elements(one -> 'columns') k
       WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = place AND attname = k ->> 'name' AND NOT attisdropped));
-    BEGIN
+    FOREACH whole IN ARRAY ARRAY[true, false] LOOP BEGIN  -- all columns, or those alone that must be filled
       IF (SELECT relkind FROM pg_class WHERE oid = place) <> 'v' THEN
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', place::regclass);
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', place::regclass);
@@ -44,7 +44,7 @@ BEGIN
       FOR turn IN 1..2 LOOP
         SELECT string_agg(quote_ident(k ->> 'name'), ', '), string_agg({SCHEMA}.made_up(place, a.attnum, turn), ', ') INTO columns, vals
         FROM jsonb_array_elements(one -> 'columns') k JOIN pg_attribute a ON a.attrelid = place AND a.attname = k ->> 'name'
-        WHERE NOT (k ->> 'filled')::boolean;
+        WHERE NOT (k ->> 'filled')::boolean AND (whole OR (k ->> 'required')::boolean);
         IF columns IS NULL THEN
           EXECUTE format('INSERT INTO %s DEFAULT VALUES', place::regclass);
         ELSE
@@ -61,9 +61,10 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
       GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, what = CONSTRAINT_NAME;
       IF code <> 'SLIP1' THEN
-        result := result || jsonb_build_array(jsonb_build_object('oid', (one ->> 'oid')::bigint, 'code', code, 'message', message, 'constraint', what));
+        result := result || jsonb_build_array(
+          jsonb_build_object('oid', (one ->> 'oid')::bigint, 'whole', whole, 'code', code, 'message', message, 'constraint', what));
       END IF;
-    END;
+    END; END LOOP;
   END LOOP;
   RETURN result;
 END $$;

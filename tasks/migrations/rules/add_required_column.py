@@ -10,7 +10,8 @@ def find(step: Step) -> list[Hit]:
     A default that is dropped again does not help; nor does NULL where a CHECK wants a value.
     """
     hits = []
-    for change in (c for c in step.changes if c.kind == "column added" and c.after and not c.after.filled):
+    added = (c for c in step.changes if c.kind == "column added" and c.after and not c.after.filled)
+    for change in (c for c in added if c.oid not in step.takes_rows):  # a trigger may fill it
         table, column = step.after.table(change.oid), change.after
         wanted = (
             table

@@ -4,19 +4,33 @@ import re
 
 from tasks.migrations.history import Event, Step
 
-LIMIT = re.compile(r"\b(LIMIT|FETCH\s+FIRST|FETCH\s+NEXT|TABLESAMPLE|ctid)\b", re.IGNORECASE)
+LIMIT = re.compile(r"\b(LIMIT|FETCH\s+FIRST|FETCH\s+NEXT|TABLESAMPLE)\b", re.IGNORECASE)
 RANGE = re.compile(r"\bBETWEEN\b|[<>]=?\s*(?:\$\d|%\(|:\w|'?\d)", re.IGNORECASE)
+
+
+OPEN = re.compile(r"\bIS\s+(NOT\s+)?NULL\b|<>|!=|\bNOT\s+(IN|EXISTS|LIKE)\b", re.IGNORECASE)
+COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def words(event: Event) -> str:
+    """The statement that changed the rows, without comments."""
+    return COMMENT.sub(" ", event.inner_query or event.query or "")
+
+
+def is_open(event: Event) -> bool:
+    """Whether the condition may hold for most rows; on an empty table an index is used for it all the same."""
+    return bool(OPEN.search(words(event).upper().partition("WHERE")[2]))
 
 
 def limited(event: Event) -> bool:
     """Whether the statement stops after some rows."""
-    return bool(LIMIT.search(event.inner_query or event.query or ""))
+    return bool(LIMIT.search(words(event)))
 
 
 def is_batch(event: Event) -> bool:
     """Whether the statement changes so many rows, or those of a range of keys: one of several."""
     changing = event.kind == "rows" and event.tag in ("UPDATE", "DELETE")
-    return changing and (limited(event) or bool(RANGE.search(event.inner_query or event.query or "")))
+    return changing and (limited(event) or bool(RANGE.search(words(event))))
 
 
 def committed(step: Step, event: Event) -> bool:

@@ -9,7 +9,7 @@ def find(step: Step) -> list[Hit]:
     hits = []
     for event in (e for e in step.events if e.kind == "drop" and e.tag == "DROP INDEX"):
         gone = {o.name.split(".")[-1] for o in event.objects if o.type == "index"}
-        for table in step.old_tables:
+        for table in (t for t in step.old_tables if step.after.table(t.oid)):
             for index in (i for i in table.indexes if i.name in gone):
                 if "AccessExclusiveLock" in event.modes(table):
                     hits.append(Hit.on(table, f"AccessExclusiveLock on {table.name} to drop {index.name}", index.name))

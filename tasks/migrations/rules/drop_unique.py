@@ -1,6 +1,8 @@
 """A unique constraint or index goes, or changes its name, that running code may name in ON CONFLICT."""
 
-from tasks.migrations.catalogue import Table
+import re
+
+from tasks.migrations.catalogue import Index, Table
 from tasks.migrations.code import Code
 from tasks.migrations.history import Step
 from tasks.migrations.rules.rule import Hit, Rule
@@ -17,13 +19,18 @@ def find(step: Step) -> list[Hit]:
 
 def _columns(table: Table, now: Table) -> list[Hit]:
     """Unique indexes of which no other on the same columns is left; of lost columns the loss of the column tells."""
-    left = {(i.columns, i.condition) for i in now.indexes if i.unique}
+    left = {(i.columns, _where(i)) for i in now.indexes if i.unique}
     gone = [
         i
         for i in table.indexes
-        if i.unique and (i.columns, i.condition) not in left and all(now.column(n) for n in i.columns or ())
+        if i.unique and (i.columns, _where(i)) not in left and all(now.column(n) for n in i.columns or ())
     ]
     return [Hit.on(table, f"unique ({', '.join(table.names(i.columns))}) is gone", i.name) for i in gone]
+
+
+def _where(index: Index) -> str:
+    """The condition without casts, which name types that may have another name since."""
+    return re.sub(r"::[\w.\"]+", "", index.condition or "")
 
 
 def _names(table: Table, now: Table) -> list[Hit]:

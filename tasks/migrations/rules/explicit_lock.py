@@ -7,7 +7,8 @@ from tasks.migrations.rules.rule import Hit, Rule
 
 def find(step: Step) -> list[Hit]:
     """A strong lock that no command of the catalogue took: it was there first when rows changed or the revision ended."""
-    hits, explained = [], set()
+    hits = []
+    explained = {(k.oid, k.mode, e.transaction) for e in step.earlier for k in e.locks}
     for event in step.events:
         strong = {(k.oid, k.mode, event.transaction) for k in event.locks if k.mode in STRONG}
         if event.kind in ("command", "rewrite", "drop", "read") or event.tag == "TRUNCATE":

@@ -9,18 +9,19 @@ NAMED = ("428C9", "23503")
 
 def find(step: Step) -> list[Hit]:
     """The row was written, changed and deleted before and after (`writes_sql`); a constraint on values that were made up may well let real ones pass."""
-    hits = []
+    hits: dict[int, Hit] = {}
     for refused in (r for r in step.refused if not _named(r)):
         table = step.start.table(refused.oid)
         if table and not _on_old_columns(step, refused):
-            hits.append(
+            hits.setdefault(
+                table.oid,
                 Hit.on(
                     table,
                     f"writing a row with the old columns: {refused.message} ({refused.code})",
                     refused.constraint,
-                )
+                ),
             )
-    return hits
+    return list(hits.values())
 
 
 def _named(refused: Refused) -> bool:

@@ -1,5 +1,8 @@
 """New rows must obey a constraint that running code does not know."""
 
+import re
+
+from tasks.migrations.catalogue import Constraint
 from tasks.migrations.code import Code
 from tasks.migrations.history import Step
 from tasks.migrations.rules.rule import Hit, Rule
@@ -17,12 +20,17 @@ def find(step: Step) -> list[Hit]:
             {(i.columns, i.condition) for i in table.indexes if i.unique},
         )
         for k in (k for k in now.constraints if k.oid not in known and k.kind in "cfx") if now else ():
-            if any(table.column(n) for n in k.columns) and "IS NOT NULL" not in k.definition:
+            if any(table.column(n) for n in k.columns) and _core(k) not in {_core(c) for c in table.constraints}:
                 hits.append(Hit.on(table, k.definition, k.name))
         for i in (i for i in now.indexes if i.unique and (i.columns, i.condition) not in before) if now else ():
-            if any(table.column(n) for n in i.columns or ()):
+            if i.columns and all(table.column(n) for n in i.columns):
                 hits.append(Hit.on(table, f"unique ({', '.join(now.names(i.columns))})" if now else "", i.name))
     return hits
+
+
+def _core(constraint: Constraint) -> str:
+    """What a constraint asks of new rows: without actions, names of types and whether old rows were checked."""
+    return re.sub(r"::[\w.\" ()]+|ON (DELETE|UPDATE) [A-Z ]+| NOT VALID", "", constraint.definition).strip()
 
 
 def harms(hit: Hit, code: Code) -> bool:

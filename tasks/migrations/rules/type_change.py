@@ -26,6 +26,7 @@ def find(step: Step) -> list[Hit]:
 
 
 def _wider(old: str, new: str) -> bool:
+    old, new = old.removeprefix("public."), new.removeprefix("public.")
     if (a := TEXT.fullmatch(old)) and (b := TEXT.fullmatch(new)):
         return int(b[1] or UNLIMITED) >= int(a[1] or UNLIMITED)
     if (a := NUMERIC.fullmatch(old)) and (b := NUMERIC.fullmatch(new)):

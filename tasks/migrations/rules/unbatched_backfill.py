@@ -1,7 +1,7 @@
 """Every row of a table is changed in one transaction."""
 
 from tasks.migrations.history import Event, Step
-from tasks.migrations.rules.bounded import committed, is_batch, limited
+from tasks.migrations.rules.bounded import committed, is_batch, is_open, limited
 from tasks.migrations.rules.rule import Hit, Rule
 
 MANY_ROWS = 10_000  # as many as keep others waiting, see judge.FEW_ROWS
@@ -22,7 +22,7 @@ def find(step: Step) -> list[Hit]:
 
 def _said(step: Step, event: Event, oid: int, changed: int) -> str:
     parts = [t for t in step.old_tables if t.oid == oid or t.parent == oid]
-    if any(event.scanned(t) for t in parts) and not limited(event):
+    if (any(event.scanned(t) for t in parts) or is_open(event)) and not limited(event):
         return "went through all rows"
     if is_batch(event) and not committed(step, event):
         return "in batches that are one transaction"
