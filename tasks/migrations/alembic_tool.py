@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import ReleaseRefused
-from tasks.migrations import trace, values, watched
+from tasks.migrations import loops, trace, values, watched
 from tasks.migrations.backwards import backwards
 from tasks.migrations.catalogue import snapshots
 from tasks.migrations.code import Code
@@ -99,6 +99,7 @@ def run(
         _with_values(server, places[s], run, codes.get(s, []), unknown_before.get(s, set()))
         for s, run in zip(ready, runs, strict=True)
     ]
+    runs = _with_loops(ask, server, config, looked, history, dict(zip(begun, runs, strict=True)), seconds)
     runs = _back(ask, server, config, history, runs, [places[s] for s in ready], seconds)
     problems = (*gone, *failed, *_missing(answers, history))
     return history.model_copy(update={"runs": tuple(runs), "problems": problems})
@@ -228,6 +229,34 @@ def _with_values(server: Server, name: str, run: Run, codes: Sequence[Code], bef
     new = sorted(_unknown(server, name, codes) - before) if codes and run.steps else []
     told = tuple(values.finding(v, run.steps[-1].revision.id, run.customers) for v in new)
     return run.model_copy(update={"problems": (*run.problems, *told)})
+
+
+def _with_loops(
+    ask: Ask,
+    server: Server,
+    config: str,
+    looked: dict[str, Any],
+    history: History,
+    runs: dict[Start, Run],
+    seconds: float,
+) -> list[Run]:
+    """The runs with what they do in loops over rows; only those that read rows are run again."""
+    again = [s for s, run in runs.items() if not s.database and loops.reads_rows(run)]
+    places, _ = _bases(ask, server, config, looked, history, again, seconds) if again else ({}, [])
+    for start, name in places.items():
+        _watched(server, name, start)
+        with server.connect(name) as connection:
+            loops.fill(connection)
+    jobs = [{"url": server.inside(name), "to": list(history.heads), "seconds": seconds} for name in places.values()]
+    if jobs:
+        ask(do="run", config=config, jobs=jobs)
+    found = {}
+    for start, name in places.items():
+        with server.connect(name) as connection:
+            found[start] = loops.compare(
+                runs[start], watched.read(connection, start.heads, history.pending(start.heads))
+            )
+    return [run.model_copy(update={"loops": found.get(s, {})}) for s, run in runs.items()]
 
 
 def _with_way_back(server: Server, name: str, run: Run, answer: dict[str, Any] | None) -> Run:

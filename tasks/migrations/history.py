@@ -85,6 +85,7 @@ class Step(Value):
     events: tuple[Event, ...]
     earlier: tuple[Event, ...] = Field(default=(), description="events of earlier revisions in the same transactions")
     refused: tuple[Refused, ...] = ()
+    loops: frozenset[int] = Field(default=frozenset(), description="tables that are changed once they have rows")
     takes_rows: frozenset[int] = Field(
         default=frozenset(), description="tables that took rows of the old shape before and after"
     )
@@ -119,9 +120,10 @@ class Run(Value):
     events: tuple[Event, ...] = ()
     refused: tuple[Refused, ...] = ()
     takes_rows: frozenset[int] = frozenset()
+    loops: dict[str, frozenset[int]] = Field(default={}, description="revision -> tables that it changes row by row")
     problems: tuple[Finding, ...] = ()
 
-    @cached_property
+    @property
     def steps(self) -> list[Step]:
         """The revisions that ran, in order, with what each did."""
         known = {r.id: r for r in self.revisions}
@@ -139,9 +141,16 @@ class Run(Value):
     def _step(self, revision: Revision, before: Snapshot, after: Snapshot) -> Step:
         events = tuple(e for e in self.events if before.number < e.number < after.number)
         own = {e.transaction for e in events}
+        loops = self.loops.get(revision.id, frozenset())
         earlier = tuple(e for e in self.events if e.number < before.number and e.transaction in own)
         return Step(
-            revision=revision, start=self.snapshots[0], before=before, after=after, events=events, earlier=earlier
+            revision=revision,
+            start=self.snapshots[0],
+            before=before,
+            after=after,
+            events=events,
+            earlier=earlier,
+            loops=loops,
         )
 
     def unfinished(self) -> str:

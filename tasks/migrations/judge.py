@@ -59,23 +59,24 @@ def _here(run: Run, standings: Sequence[Standing]) -> list[Standing]:
 
 def _run(run: Run, here: Sequence[Standing]) -> Iterator[Finding]:
     yield from run.problems
-    alone = [s.model_copy(update={"start": s.before}) for s in run.steps if any(e.kind != "end" for e in s.events)]
-    for rule in COMPATIBILITY if run.whole else ():
-        if hits := list(rule.find(run.whole)):  # type: ignore[arg-type]
+    steps, whole = run.steps, run.whole
+    alone = [s.model_copy(update={"start": s.before}) for s in steps if any(e.kind != "end" for e in s.events)]
+    for rule in COMPATIBILITY if whole else ():
+        if hits := list(rule.find(whole)):  # type: ignore[arg-type]
             said = [(s, {h.object for h in rule.find(s)}) for s in alone]
             for hit in hits:
-                yield _compatibility(rule, hit, _doer(run, said, hit), here)
-    for step in run.steps:
+                yield _compatibility(rule, hit, _doer(steps, said, hit), here)
+    for step in steps:
         for rule in LOCKS:
             for hit in rule.find(step):
                 yield _lock(rule, hit, step, here)
 
 
-def _doer(run: Run, said: Sequence[tuple[Step, set[str]]], hit: Hit) -> Step:
+def _doer(steps: Sequence[Step], said: Sequence[tuple[Step, set[str]]], hit: Hit) -> Step:
     """The revision that did it: the last of which the rule says the same, or that touched the table, or the last."""
     saying = [s for s, objects in said if hit.object in objects]
     touching = [] if saying else [s for s, _ in said if any(c.oid == hit.oid for c in s.changes)]
-    return (saying or touching or run.steps)[-1]
+    return (saying or touching or steps)[-1]
 
 
 def _compatibility(rule: Rule, hit: Hit, step: Step, here: Sequence[Standing]) -> Finding:

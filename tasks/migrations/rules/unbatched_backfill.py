@@ -17,12 +17,16 @@ def find(step: Step) -> list[Hit]:
             changed[key] = changed.get(key, 0) + event.changed
             if said := _said(step, event, table.oid, changed[key]):
                 hits.setdefault(table.oid, Hit.on(table, f"{event.tag} {said} of {table.name}"))
+    for table in (t for t in step.old_tables if t.oid in step.loops):
+        hits.setdefault(
+            table.oid, Hit.on(table, f"changes {table.name} row by row once it has rows, in one transaction")
+        )
     return list(hits.values())
 
 
 def _said(step: Step, event: Event, oid: int, changed: int) -> str:
     parts = [t for t in step.old_tables if t.oid == oid or t.parent == oid]
-    if (any(event.scanned(t) for t in parts) or is_open(event)) and not limited(event):
+    if (any(event.scanned(t) for t in parts) or (is_open(event) and not is_batch(event))) and not limited(event):
         return "went through all rows"
     if is_batch(event) and not committed(step, event):
         return "in batches that are one transaction"

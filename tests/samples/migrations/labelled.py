@@ -200,4 +200,17 @@ op.execute("DROP PROCEDURE fill")""", customer=MANY),
          'with op.get_context().autocommit_block():\n    op.drop_index("i", postgresql_concurrently=True)'),
     case("rights for everyone", "", 'op.execute("GRANT SELECT ON orders TO PUBLIC")'),
     case("view made writable by a trigger", "", 'op.execute("CREATE VIEW names AS SELECT DISTINCT name FROM customers")'),
+    case("loop over rows that an empty table does not have", "unbatched_backfill",
+         'bind = op.get_bind()\nfor row in bind.execute(sa.text("SELECT id, note FROM orders")).fetchall():\n'
+         '    bind.execute(sa.text("UPDATE orders SET note = :n WHERE id = :i"), {"n": (row.note or "").strip(), "i": row.id})'),
+    case("backfill by the ORM's Session", "unbatched_backfill",
+         'from sqlalchemy.orm import Session, declarative_base\nBase = declarative_base()\nclass Order(Base):\n    __tablename__ = "orders"\n'
+         '    id = sa.Column(sa.Integer, primary_key=True)\n    note = sa.Column(sa.Text)\n'
+         'session = Session(bind=op.get_bind())\nfor order in session.query(Order):\n    order.note = "x" + (order.note or "")\nsession.flush()'),
+    case("loop over the rows of a small table", "",
+         'bind = op.get_bind()\nfor row in bind.execute(sa.text("SELECT key, value FROM settings")).fetchall():\n'
+         '    bind.execute(sa.text("UPDATE settings SET value = :v WHERE key = :k"), {"v": row.value, "k": row.key})', customer=FEW),
+    case("look before, as some are careful", "", 'if not op.get_bind().execute(sa.text("SELECT count(*) FROM settings")).scalar():\n'
+         '    op.execute("INSERT INTO settings VALUES (\'a\', \'b\')")'),
+    case("backfill where an index hides that all rows change", "unbatched_backfill", 'op.execute("UPDATE orders SET note = \'x\' WHERE created_at IS NOT NULL")'),
 )
