@@ -208,12 +208,14 @@ def _watched(server: Server, name: str, start: Start) -> Start:
 def _back(
     ask: Ask, server: Server, config: str, history: History, runs: Sequence[Run], names: Sequence[str], seconds: float
 ) -> list[Run]:
-    """The runs with what their downgrades did; only of what went well, as the rest need not lead back."""
+    """The runs with what the downgrades of the longest did: of what went well, as the rest need not lead back."""
     ways = {
-        n: way
+        n: w
         for n, run in zip(names, runs, strict=True)
-        if not run.problems and (way := _down(history.pending(run.start)))
+        if not run.problems and (w := _down(history.pending(run.start)))
     }
+    lengths = {n: len(run.revisions) for n, run in zip(names, runs, strict=True) if n in ways}
+    ways = {n: ways[n] for n in sorted(lengths, key=lambda n: -lengths[n])[:1]}
     jobs = [{"url": server.inside(name), "to": [], "seconds": seconds, "down": way} for name, way in ways.items()]
     answers = dict(zip(ways, ask(do="run", config=config, jobs=jobs)["jobs"] if jobs else [], strict=True))
     return [_with_way_back(server, name, run, answers.get(name)) for name, run in zip(names, runs, strict=True)]
