@@ -1,5 +1,6 @@
 """`slipway`: the command line, thin over the functions that the flows use."""
 
+import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -123,6 +124,66 @@ def plan(commit: Commit = None, as_json: Json = False) -> None:
         return
     for line in preview.lines(preview_of):
         out.print(escape(line), soft_wrap=True, style=preview.style(line) if out.is_terminal else None)
+
+
+Customers = Annotated[list[str], typer.Argument(help="Names of customers.", show_default=False)]
+Why = Annotated[str, typer.Option("--reason", help="Why; people read it in plan, status and report.", prompt=False)]
+By = Annotated[str, typer.Option("--by", help="Who decides it.", default_factory=getpass.getuser, show_default="you")]
+Until = Annotated[str, typer.Option("--until", help="Last day, as 2030-01-31; without it until somebody lets go.")]
+
+
+@app.command()
+def hold(customers: Customers, reason: Why, by: By, until: Until = "", as_json: Json = False) -> None:
+    """Keep customers where they are: releases leave them out and say why."""
+    from tasks.gitops import hold as holds
+
+    with _told():
+        done = holds.hold(_load(), customers, _hold(reason, by, until))
+    _tell_commit(done, f"{', '.join(done.customers)} held", as_json)
+
+
+@app.command("release-hold")
+def release_hold(customers: Customers, by: By, as_json: Json = False) -> None:
+    """Let held customers move again with the next release."""
+    from tasks.gitops import hold as holds
+
+    with _told():
+        done = holds.release_hold(_load(), customers, by)
+    _tell_commit(done, f"{', '.join(done.customers)} may move again", as_json)
+
+
+@app.command()
+def rollback(customers: Customers, reason: Why, by: By, until: Until = "", as_json: Json = False) -> None:
+    """Put customers back to the release they ran before, and hold them there. Databases stay as they are."""
+    from tasks.gitops import rollback as rollbacks
+
+    with _told():
+        done = rollbacks.rollback(_load(), customers, _hold(reason, by, until))
+    told = ", ".join(f"{b.customer} back from {b.from_commit[:7]} to {b.to_commit[:7]}" for b in done.customers)
+    _tell_commit(done, f"{told}; held until `slipway release-hold`", as_json)
+
+
+def _hold(reason: str, by: str, until: str) -> Any:
+    import datetime
+
+    from tasks.models import Hold
+
+    try:
+        last = datetime.date.fromisoformat(until) if until else None
+    except ValueError:
+        raise ConfigInvalid.because(f"{until!r} is no date", "--until", "write it as 2030-01-31") from None
+    if last and last < datetime.datetime.now(datetime.UTC).date():
+        raise ConfigInvalid.because(f"{until} is over", "--until", "name a day to come")
+    return Hold(reason=reason, owner=by, until=until)
+
+
+def _tell_commit(done: Any, told: str, as_json: bool) -> None:
+    if as_json:
+        _print_json(done.model_dump(mode="json"))
+    else:
+        out.print(
+            escape(f"{told}: {'commit' if done.created else 'nothing to write at'} {done.commit[:7]}"), soft_wrap=True
+        )
 
 
 @config_app.command("validate")

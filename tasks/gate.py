@@ -52,7 +52,9 @@ def make_release(source: Source, changes: Changes, evidence: Evidence, fleet: Fl
     """
     released = next((c.head for c in fleet.customers if c.release and c.release == changes.base), None)
     head = evidence.migrations.head if evidence.migrations else released
-    return Release(commit=source.commit, subject=source.subject, images=evidence.images, head=head)
+    phases = evidence.migrations.phases if evidence.migrations else {}
+    contracts = tuple(revision for revision, phase in phases.items() if phase == "contract")
+    return Release(commit=source.commit, subject=source.subject, images=evidence.images, head=head, contracts=contracts)
 
 
 def _unforeseen(error: Exception) -> SlipwayError:

@@ -203,6 +203,9 @@ class Release(Value):
     subject: str
     images: tuple[Image, ...]
     head: str | None
+    contracts: tuple[str, ...] = Field(
+        default=(), description="pending revisions that take something from the code before"
+    )
 
     def image(self, component: str) -> Image:
         """The image of one component."""

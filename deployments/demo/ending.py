@@ -130,11 +130,11 @@ TRY = (
     ),
     (
         "hold a customer: the next release leaves it where it is and says why",
-        "cd $GITOPS && git pull -q && echo 'hold: {reason: audit, owner: me}' >> .slipway/customers/bre.yaml && git commit -qam 'Hold bre' && git push",
+        "slipway hold bre --reason audit --until 2999-12-31; slipway status",
     ),
     (
-        "put one customer back to what it ran two commits ago, and hold it there",
-        "cd $GITOPS && git pull -q && git checkout -q HEAD~2 -- customers/bre .slipway/customers/bre.yaml && "
-        "echo 'hold: {reason: back, owner: me}' >> .slipway/customers/bre.yaml && git commit -qam 'bre back' && git push",
+        "put one customer back to the release it ran before, and hold it there (after a second release)",
+        "slipway rollback fjord --reason 'looks wrong'; slipway status",
     ),
+    ("let them move again", "slipway release-hold bre fjord"),
 )

@@ -64,6 +64,7 @@ def _message(config: Config, release: Release, ring: str, edits: Sequence[Edit],
     facts = [("Slipway-Release", release.commit), ("Slipway-Ring", ring)]
     facts += [("Slipway-Image", f"{i.component} {i.digest}") for i in release.images]
     facts += [("Slipway-Head", release.head)] if release.head else []
+    facts += [("Slipway-Contract", revision) for revision in release.contracts]
     facts += list(trailers.items())
     return (
         f"{config.app.name}: release {release.commit[:7]} to ring {ring} ({count})\n\n"

@@ -90,6 +90,24 @@ def app_mirror(config: Config, commit: str) -> Mirror:
 
 
 def _change(config: Config, tip: Tip, contents: dict[str, bytes], release: Release, customer: Customer) -> Change:
+    changed, current = rewritten(config, tip, contents, release, customer)
+    deployed = {i.component: i.digest for i in release.images}
+    stated = {c: d.digest for c, d in customer.components.items()}
+    if not changed and customer.head == release.head and stated == deployed:
+        return Change("unchanged", "runs these images already", current)
+    where = state.path(customer.name)
+    return Change(
+        "promote", "", current, {**changed, where: (contents.get(where), state.write(customer.name, release))}
+    )
+
+
+def rewritten(
+    config: Config, tip: Tip, contents: dict[str, bytes], release: Release, customer: Customer
+) -> tuple[dict[str, tuple[bytes | None, bytes]], dict[str, str]]:
+    """The files that name the release's images, before and after where they differ, and each component's digest until now.
+
+    Raises `CannotEdit`; nothing but the images' values ever differs.
+    """
     documents: dict[str, Document] = {}
     wanted: dict[str, dict[Scalar, str]] = {}
     current: dict[str, str] = {}
@@ -103,17 +121,7 @@ def _change(config: Config, tip: Tip, contents: dict[str, bytes], release: Relea
         current[image.component] = _digest(scalar.value)
         _require_ours(customer, image.component, current[image.component], image.digest)
     new = {file: documents[file].replaced(values) for file, values in wanted.items()}
-    changed = {file: (contents[file], content) for file, content in new.items() if content != contents[file]}
-    deployed = {i.component: i.digest for i in release.images}
-    if (
-        not changed
-        and customer.head == release.head
-        and {c: d.digest for c, d in customer.components.items()} == deployed
-    ):
-        return Change("unchanged", "runs these images already", current)
-    where = state.path(customer.name)
-    changed[where] = (contents.get(where), state.write(customer.name, release))
-    return Change("promote", "", current, changed)
+    return {file: (contents[file], content) for file, content in new.items() if content != contents[file]}, current
 
 
 def _require_ours(customer: Customer, component: str, found: str, wanted: str) -> None:

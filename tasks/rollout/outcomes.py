@@ -16,7 +16,7 @@ ENDED: dict[str, OutcomeName] = {
     "superseded": "superseded",
 }
 NEXT = {
-    "held": "remove the hold block from its state file when it may move, then release again",
+    "held": "slipway release-hold {customer} when it may move, then release again",
     "refused": "mend what is named, then release again: customers that are done stay done",
     "superseded": "nothing: it runs a newer release",
 }
@@ -74,7 +74,7 @@ def finish(release: Release, outcomes: tuple[Outcome, ...]) -> ReleaseReport:
 
 def _outcome(promotion: Promotion, seen: dict[str, str] | Exception | None) -> Outcome:
     name, because = ENDED[promotion.standing], promotion.because
-    next_step = NEXT.get(name, "")
+    next_step = NEXT.get(name, "").replace("{customer}", promotion.customer)
     if isinstance(seen, Exception):
         reason = seen.reasons[0] if isinstance(seen, SlipwayError) else None
         name, because = "failed", reason.what if reason else str(seen)

@@ -141,3 +141,32 @@ def test_a_prefect_server_that_is_not_there_is_named(shop: SimpleNamespace, tmp_
     )
     assert done.returncode == 3, done.stderr
     assert (address or "PREFECT_API_URL is not set") in done.stderr
+
+
+def test_hold_and_release_hold_say_what_they_wrote(shop: SimpleNamespace) -> None:
+    done = slipway("hold", "bre", "--reason", "audit", "--by", "kari", "--until", "2999-12-31", **shop.env)
+    assert (done.returncode, "bre held: commit" in done.stdout) == (0, True), done.stderr
+    assert "held by kari: audit" in slipway("status", **shop.env).stdout
+    again = slipway("hold", "bre", "--reason", "audit", "--by", "kari", "--until", "2999-12-31", "--json", **shop.env)
+    assert json.loads(again.stdout)["created"] is False
+    done = slipway("release-hold", "bre", "--by", "ola", **shop.env)
+    assert (done.returncode, "bre may move again: commit" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("hold", "nobody", "--reason", "x"), 1, "customers are bre, fjord"),
+        (("hold", "bre", "--reason", "x", "--until", "tomorrow"), 2, "write it as 2030-01-31"),
+        (("hold", "bre", "--reason", "x", "--until", "2001-01-01"), 2, "name a day to come"),
+        (("rollback", "bre", "--reason", "x"), 1, "bre: it has no release yet"),
+        (("hold", "bre"), 2, "--reason"),
+    ],
+)
+def test_a_wrong_hold_says_what_to_do_and_writes_nothing(
+    shop: SimpleNamespace, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    before = shop.gitops.git("ls-remote", "origin")
+    done = slipway(*arguments, **shop.env)
+    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert shop.gitops.git("ls-remote", "origin") == before

@@ -1,0 +1,110 @@
+"""Holds: a customer kept where it is, with reason, owner and an end; written where every release looks before it writes."""
+
+import json
+import time
+from collections.abc import Sequence
+
+import yaml
+
+from tasks.command import printable
+from tasks.config import Config
+from tasks.errors import ReleaseRefused
+from tasks.git import Mirror
+from tasks.gitops import state
+from tasks.gitops.fleet import paths, read_fleet
+from tasks.gitops.push import swap, write_commit
+from tasks.gitops.tip import Tip
+from tasks.gitops.yaml_bytes import CannotEdit
+from tasks.models import Hold, Reason, Value
+
+
+class HoldCommit(Value):
+    """The commit that holds customers or lets them go; `created` is False when all of them already were as asked."""
+
+    commit: str
+    created: bool
+    customers: tuple[str, ...]
+
+
+def hold(config: Config, customers: Sequence[str], wanted: Hold) -> HoldCommit:
+    """Holds these customers in one commit; one that is held already gets the new reason, owner and end."""
+    what = f"hold {', '.join(sorted(customers))}: {wanted.reason}"
+    return _write(
+        config, customers, wanted, what, {"Slipway-Hold-Owner": wanted.owner, "Slipway-Hold-Until": wanted.until}
+    )
+
+
+def release_hold(config: Config, customers: Sequence[str], owner: str) -> HoldCommit:
+    """Lets these customers move again with the next release."""
+    return _write(
+        config, customers, None, f"let {', '.join(sorted(customers))} move again", {"Slipway-Hold-Released-By": owner}
+    )
+
+
+def with_hold(content: bytes, customer: str, wanted: Hold | None) -> bytes:
+    """A state file with this hold, or without any; everything else in it stays byte for byte.
+
+    Raises `CannotEdit` for a file that is broken.
+    """
+    before = state.read(content, customer)
+    text = content.decode("utf-8")
+    end = "\r\n" if "\r\n" in text else "\n"
+    root = yaml.compose(text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader)
+    for key, value in root.value if root else ():
+        if key.value == "hold":
+            start, stop = key.start_mark.index, value.end_mark.index
+            rest = text[stop:]
+            text = text[:start] + (rest if value.flow_style is False else rest.partition("\n")[2])
+    if wanted:
+        facts = ", ".join(f"{k}: {json.dumps(v)}" for k, v in wanted.model_dump().items() if v)
+        text = text.rstrip("\r\n") + f"{end}hold: {{{facts}}}{end}"
+    new = text.encode()
+    if state.read(new, customer) != before.model_copy(update={"hold": wanted}):
+        raise CannotEdit("the hold cannot be written without touching something else", "edit the file by hand")
+    return new
+
+
+def _write(
+    config: Config, customers: Sequence[str], wanted: Hold | None, what: str, trailers: dict[str, str]
+) -> HoldCommit:
+    fleet = read_fleet(config)
+    _require_known(customers, [c.name for c in fleet.customers])
+    mirror, when = Mirror.open(config.gitops.repository), str(int(time.time()))
+    facts = "".join(f"{key}: {printable(value)}\n" for key, value in trailers.items() if value)
+    message = f"{config.app.name}: {printable(what)}\n\n{facts}"
+
+    def make(tip: str) -> str | None:
+        files = _files(config, tip, customers, wanted)
+        return write_commit(config, mirror, tip, files, message, when) if files else None
+
+    commit, created = swap(config, mirror, fleet.tip, make)
+    return HoldCommit(commit=commit, created=created, customers=tuple(sorted(customers)))
+
+
+def _files(config: Config, tip: str, customers: Sequence[str], wanted: Hold | None) -> dict[str, str]:
+    """State file -> new blob, of the customers that are not as asked yet. Raises `ReleaseRefused` with what is wrong at each."""
+    at = Tip.read(config, tip, [p for c in customers for p in paths(config, c)])
+    contents = at.contents(state.path(c) for c in customers)
+    files, reasons = {}, []
+    for name in sorted(set(customers)):
+        where = state.path(name)
+        try:
+            if obstacle := at.obstacle(where):
+                raise CannotEdit(obstacle, "put a plain file there")
+            old = contents.get(where, f"customer: {json.dumps(name)}\n".encode())
+            if state.read(old, name).hold != wanted:
+                files[where] = at.mirror.run("hash-object", "-w", "--stdin", stdin=with_hold(old, name, wanted))
+        except CannotEdit as error:
+            reasons.append(Reason(what=f"{name}: {error.problem}", where=where, next_step=error.next_step))
+    if reasons:
+        raise ReleaseRefused(*reasons)
+    return files
+
+
+def _require_known(customers: Sequence[str], known: Sequence[str]) -> None:
+    if unknown := sorted(set(customers) - set(known)):
+        raise ReleaseRefused.because(
+            f"{', '.join(unknown)}: not in the GitOps repository",
+            "the command line",
+            f"customers are {', '.join(known)}",
+        )
