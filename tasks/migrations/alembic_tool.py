@@ -1,6 +1,6 @@
 """Alembic: from the commit's revisions to what running them showed, from each place where customers stand.
 
-The app's env.py, models and driver do the work, beside the app (`prober`, `probe.py`); the databases are ours (`scratch`).
+The app's env.py, models and driver do the work, beside the app (`prober`, `probe/`); the databases are ours (`scratch`).
 """
 
 import hashlib

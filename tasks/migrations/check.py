@@ -11,12 +11,11 @@ from tasks.git import Mirror
 from tasks.migrations import alembic_tool, deployed, image_command, running_code, sql_tool, statistics
 from tasks.migrations.history import History
 from tasks.migrations.judge import Standing, judge, vanished
-from tasks.migrations.prober import PROGRAM, Conversation
+from tasks.migrations.prober import PLACE, Conversation, packed
 from tasks.migrations.scratch import Server
 from tasks.models import Customer, Finding, Fleet, MigrationReport, Reason
 
 log = logging.getLogger(__name__)
-PLACE = "/tmp/slipway-probe.py"  # noqa: S108 - in the app's container
 
 
 class MigrationsRefused(ReleaseRefused):
@@ -77,7 +76,7 @@ def _recorded(
         return image_command.recorded(config, settings, image, standings)
     with (
         private_network("migrations") as network,
-        conversing(image, ["python", PLACE], network, name="migrations", put={PLACE: PROGRAM.read_bytes()}) as channel,
+        conversing(image, ["python", PLACE], network, name="migrations", put={PLACE: packed()}) as channel,
     ):
         probe = Conversation(channel, f"{settings.component}, target {settings.target}")
         probe.tell(do="look", config=settings.config, target="head")  # imports the app while the server starts

@@ -33,7 +33,7 @@ class Code(Value):
 
     @classmethod
     def of(cls, tables: Mapping[str, Any]) -> "Code":
-        """What `probe.py` says of a metadata."""
+        """What `probe/` says of a metadata."""
         return cls(tables={name.removeprefix("public."): table for name, table in tables.items()})
 
     def column(self, table: str, column: str) -> Mapped | None:

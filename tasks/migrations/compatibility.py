@@ -16,14 +16,13 @@ from tasks.containers import conversing, have, postgres, private_network, run_co
 from tasks.errors import ReleaseRefused
 from tasks.git import Mirror, home
 from tasks.migrations import image_command, sql_tool
-from tasks.migrations.prober import PROGRAM, Conversation
+from tasks.migrations.prober import PLACE, Conversation, packed
 from tasks.models import Compatibility, Fleet, Reason, Running
 
 if TYPE_CHECKING:
     from docker.models.networks import Network
 
 log = logging.getLogger(__name__)
-PLACE = "/tmp/slipway-probe.py"  # noqa: S108 - in the app's container
 Upgrade = Callable[[str | None], bool]
 # Rows and their values by the columns that were there before, in an order of their own.
 FINGERPRINT = (
@@ -100,9 +99,7 @@ def _tool(
         released = f"{config.components[settings.component].image}@{running.digest}"
         yield lambda head: not image_command.upgrade(released if head else image, settings, network, url).failed
         return
-    with conversing(
-        image, ["python", PLACE], network, name="compatibility-migrate", put={PLACE: PROGRAM.read_bytes()}
-    ) as channel:
+    with conversing(image, ["python", PLACE], network, name="compatibility-migrate", put={PLACE: packed()}) as channel:
         probe = Conversation(channel, f"{settings.component}, target {settings.target}")
         heads = probe.ask(do="look", config=settings.config, target="head")["heads"]
 

@@ -1,6 +1,7 @@
-"""Speaks with `probe.py`, which runs beside the app: by its own interpreter here, or in its own image."""
+"""Speaks with the program in `probe/`, which runs beside the app: by its own interpreter here, or in its own image."""
 
 import contextlib
+import io
 import json
 import os
 import queue
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +17,22 @@ from typing import Any, Protocol
 
 from tasks.errors import ReleaseRefused
 
-PROGRAM = Path(__file__).parent / "probe.py"
+PROGRAM = Path(__file__).parent / "probe"
+# Where the probe is in a container of the app.
+PLACE = "/tmp/slipway-probe.pyz"  # noqa: S108
 # Seconds beyond the limits that the probe keeps itself, for what it reads and imports.
 SLACK_SECONDS = 60
 
 Ask = Callable[..., dict[str, Any]]
+
+
+def packed() -> bytes:
+    """The probe as one file that any Python runs (Python manual, zipapp)."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for file in sorted(PROGRAM.glob("*.py")):
+            archive.write(file, file.name)
+    return content.getvalue()
 
 
 class Channel(Protocol):

@@ -7,10 +7,8 @@ from tasks.containers import conversing, have, private_network
 from tasks.errors import SlipwayError
 from tasks.migrations.code import Code
 from tasks.migrations.judge import Standing
-from tasks.migrations.prober import PROGRAM, Conversation
+from tasks.migrations.prober import PLACE, Conversation, packed
 from tasks.models import Fleet
-
-PLACE = "/tmp/slipway-probe.py"  # noqa: S108 - in the app's container
 
 
 def read(config: Config, settings: Migrations, fleet: Fleet, standings: Sequence[Standing]) -> list[Standing]:
@@ -28,9 +26,7 @@ def _asked(image: str, place: str) -> Code | None:
         have(image)
         with (
             private_network("metadata") as network,
-            conversing(
-                image, ["python", PLACE], network, name="metadata", put={PLACE: PROGRAM.read_bytes()}
-            ) as channel,
+            conversing(image, ["python", PLACE], network, name="metadata", put={PLACE: packed()}) as channel,
         ):
             answer = Conversation(channel, image).ask(do="map", place=place)
     except SlipwayError:
