@@ -149,7 +149,11 @@ class Migrations(Section):
 class Target(Section):
     file: RelativePath = Field(description="path in the GitOps repository, with {customer}")
     image: str | None = Field(default=None, description="kustomize: name under images: whose digest is set")
-    path: str | None = Field(default=None, description="any YAML: keys by dots to the digest or the image reference")
+    path: str | None = Field(
+        default=None,
+        pattern=r'^(?:"[^"]+"|[^.\[\]"]+)(?:\.(?:"[^"]+"|[^.\[\]"]+)|\[[\w./-]+=[^\]]+\]|\[\d+\])*$',
+        description="any YAML: keys by dots, list entries as [name=api] or [0], to the digest or the image reference; {customer} may stand in it",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> "Target":

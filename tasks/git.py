@@ -1,7 +1,10 @@
 """The git program, the one way to it: argument lists, a clean environment, bare mirrors without a work tree."""
 
+import contextlib
+import hashlib
 import os
 import re
+import secrets
 from pathlib import Path
 
 import git
@@ -47,7 +50,8 @@ class Mirror:
     @classmethod
     def open(cls, url: str) -> "Mirror":
         """Opens the mirror of `url` under the Slipway home, making it when it is not there."""
-        directory = home() / "mirrors" / re.sub(r"[^A-Za-z0-9.]+", "-", url).strip("-")[-100:]
+        readable = re.sub(r"[^A-Za-z0-9.]+", "-", url).strip("-")[-80:]
+        directory = home() / "mirrors" / f"{readable}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
         if not (directory / "HEAD").exists():
             directory.mkdir(parents=True, exist_ok=True)
             cls(directory, url).run("init", "--quiet", "--bare", ".")
@@ -82,8 +86,12 @@ class Mirror:
         return out
 
     def fetch(self, branch: str) -> str:
-        """Brings the branch here and returns its tip. Raises `ServiceUnavailable` when the remote does not answer."""
-        ref = f"refs/slipway/{branch}"
+        """Brings the branch here and returns its tip. Raises `ServiceUnavailable` when the remote does not answer.
+
+        Several releases may fetch into one mirror at once: each by a ref of its own, and the last one to come moves the
+        common ref, which only tells the next fetch what is here already.
+        """
+        ref = f"refs/slipway/fetching/{secrets.token_hex(8)}"
         try:
             self.run("fetch", "--quiet", "--no-tags", "--force", self.url, f"+refs/heads/{branch}:{ref}")
         except GitFailed as error:
@@ -96,7 +104,11 @@ class Mirror:
                 self.url,
                 "check the address, the network and the credentials",
             ) from error
-        return self.run("rev-parse", "--verify", f"{ref}^{{commit}}")
+        tip = self.run("rev-parse", "--verify", f"{ref}^{{commit}}")
+        with contextlib.suppress(GitFailed):  # another fetch is moving it
+            self.run("update-ref", f"refs/slipway/{branch}", tip)
+        self.run("update-ref", "-d", ref)
+        return tip
 
     def has_commit(self, commit: str) -> bool:
         """Whether the commit is among the objects here."""

@@ -33,6 +33,7 @@ from tasks.images import build
 from tasks.migrations import check, compatibility
 from tasks.models import (
     Changes,
+    Edit,
     Evidence,
     Fleet,
     Outcome,
@@ -249,8 +250,11 @@ def promote_ring(config: Config, plan: Plan, ring: RingPlan, moved: Moved) -> Mo
     if not endings.may_begin(moved.outcomes):
         return moved._replace(outcomes=moved.outcomes + endings.not_reached(ring, moved.outcomes))
     approve(plan, ring)
+    # Whom the plan leaves alone nobody has seen moving: a hold that was lifted since counts for the next plan.
     edits = [
         edit_customer.submit(config, moved.commit, plan.release, p.customer, wait_for=moved.watched)
+        if p.standing in ("promote", "unchanged")
+        else Edit(customer=p.customer, standing=p.standing, because=p.because, files={})
         for p in ring.promotions
     ]
     commit = commit_ring(config, plan.release, ring.name, edits, moved.commit, {"Slipway-Run": str(this_run.id)})

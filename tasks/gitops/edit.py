@@ -115,7 +115,7 @@ def rewritten(
         target = target_of(config, tip, image.component, customer.name)
         file = target.file.replace("{customer}", customer.name)
         document = documents.setdefault(file, Document(contents[file]))
-        scalar = locate(document, target)
+        scalar = locate(document, target, customer.name)
         if wanted.setdefault(file, {}).setdefault(scalar, value := _value(scalar, image, target)) != value:
             raise CannotEdit(f"{image.component} and another component name the same value", "correct gitops.targets")
         current[image.component] = _digest(scalar.value)

@@ -42,7 +42,7 @@ def customer(config: Config, tip: Tip, contents: Mapping[str, bytes], name: str,
         where = ""
         for component in config.components:
             where = target_file(config, tip, component, name)
-            locate(Document(contents[where]), _target(config, tip, component, name))
+            locate(Document(contents[where]), _target(config, tip, component, name), name)
     except CannotEdit as error:
         reason = Reason(what=f"{name}: {error.problem}", where=where or "GitOps repository", next_step=error.next_step)
         return Customer(name=name, ring=ring, problem=reason)
@@ -75,11 +75,11 @@ def target_file(config: Config, tip: Tip, component: str, name: str) -> str:
     return _target(config, tip, component, name).file.replace("{customer}", name)
 
 
-def locate(document: Document, target: Target) -> Scalar:
-    """The scalar of a target in its file. Raises `CannotEdit`."""
+def locate(document: Document, target: Target, name: str) -> Scalar:
+    """The scalar of a target in its file, for this customer. Raises `CannotEdit`."""
     if target.image is not None:
         return document.kustomize_digest(target.image)
-    return document.at((target.path or "").split("."))
+    return document.at((target.path or "").replace("{customer}", name))
 
 
 def _target(config: Config, tip: Tip, component: str, name: str) -> Target:

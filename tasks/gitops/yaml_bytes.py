@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from tasks.gitops.yaml_path import Step, steps
+
 MAX_BYTES = 500_000
 Path = tuple[str | int, ...]
 
@@ -55,10 +57,9 @@ class Document:
         except RecursionError as error:
             raise CannotEdit("the file is nested too deeply", "is this the right file?") from error
 
-    def at(self, keys: Sequence[str]) -> Scalar:
-        """The scalar under these mapping keys, in the one document that has it. Raises `CannotEdit`."""
-        name = ".".join(keys)
-        return self._only(name, lambda root: _walk(root, keys))
+    def at(self, path: str) -> Scalar:
+        """The scalar at this path (`yaml_path`), in the one document that has it. Raises `CannotEdit`."""
+        return self._only(path, lambda root: _walk(root, steps(path)))
 
     def kustomize_digest(self, image: str) -> Scalar:
         """The `digest` of the one entry under `images:` with this name. Raises `CannotEdit`."""
@@ -113,11 +114,25 @@ class _Missing(LookupError):
     """What is not there; its text says what to add."""
 
 
-def _walk(node: yaml.Node, keys: Sequence[str]) -> list[tuple[Path, list[yaml.Node]]]:
+def _walk(node: yaml.Node, way: Sequence[Step]) -> list[tuple[Path, list[yaml.Node]]]:
     hits: list[tuple[Path, list[yaml.Node]]] = [((), [node])]
-    for key in keys:
-        hits = [((*path, key), [*nodes, value]) for path, nodes in hits for value in _get(nodes[-1], key)]
+    for step in way:
+        hits = [((*path, at), [*nodes, value]) for path, nodes in hits for at, value in _below(nodes[-1], step)]
     return hits
+
+
+def _below(node: yaml.Node, step: Step) -> list[tuple[str | int, yaml.Node]]:
+    """What a step leads to, with its key or its number in the list."""
+    if isinstance(step, str):
+        return [(step, value) for value in _get(node, step)]
+    entries = list(enumerate(node.value)) if isinstance(node, yaml.SequenceNode) else []
+    if isinstance(step, int):
+        return [(n, e) for n, e in entries if n == step]
+    return [
+        (n, e)
+        for n, e in entries
+        if any(isinstance(v, yaml.ScalarNode) and v.value == step.value for v in _get(e, step.key))
+    ]
 
 
 def _image_entry(root: yaml.Node, image: str) -> list[tuple[Path, list[yaml.Node]]]:

@@ -31,7 +31,7 @@ ENDS = {
 def test_only_the_wanted_bytes_change(style: str, end: str) -> None:
     original = ENDS[end](STYLES[style]).encode()
     document = Document(original)
-    scalar = document.at(["a", "b"])
+    scalar = document.at("a.b")
     assert scalar.value == OLD
     at = scalar.start + len(scalar.quote)
     text = original.decode()
@@ -78,14 +78,14 @@ def test_two_values_of_one_file_change_together() -> None:
 )
 def test_what_cannot_be_changed_safely_is_refused_in_words(text: str, told: str) -> None:
     with pytest.raises(CannotEdit) as caught:
-        Document(text.encode()).at(["a", "b"])
+        Document(text.encode()).at("a.b")
     assert told in str(caught.value)
     assert caught.value.next_step
 
 
 def test_a_file_that_is_not_utf8_is_refused() -> None:
     with pytest.raises(CannotEdit, match="not UTF-8 at byte 3"):
-        Document(b"a: \xff").at(["a"])
+        Document(b"a: \xff").at("a")
 
 
 def test_an_entry_with_a_tag_alone_says_what_to_add() -> None:
@@ -101,7 +101,7 @@ def test_an_alias_bomb_is_read_in_a_moment() -> None:
         + f"a:\n  b: {OLD}\n"
     )
     document = Document(bomb.encode())
-    assert NEW.encode() in document.replaced({document.at(["a", "b"]): NEW})
+    assert NEW.encode() in document.replaced({document.at("a.b"): NEW})
 
 
 keys = st.text("abcdefg-_ æ", min_size=1, max_size=8).map(lambda k: f"k{k}k")
@@ -130,6 +130,6 @@ def test_in_any_document_only_the_target_differs(before: dict, after: dict, styl
         top = f"x: {top}"
     text = f"{top}a: {target}   # here\n{end}"
     document = Document(text.encode())
-    changed = document.replaced({document.at(["a", "b"]): NEW}).decode()
+    changed = document.replaced({document.at("a.b"): NEW}).decode()
     assert changed == text.replace(OLD, NEW)
     assert yaml.safe_load(changed) == {**yaml.safe_load(text), "a": {"b": NEW}}
