@@ -9,6 +9,7 @@ from tasks.containers import conversing, postgres, private_network
 from tasks.errors import ReleaseRefused
 from tasks.git import Mirror
 from tasks.migrations import alembic_tool, deployed, image_command, running_code, sql_tool, statistics
+from tasks.migrations.bases import Session
 from tasks.migrations.history import History
 from tasks.migrations.judge import Standing, judge, vanished
 from tasks.migrations.prober import PLACE, Conversation, packed
@@ -87,9 +88,8 @@ def _recorded(
         with postgres(network, config.postgres) as database:
             scratch = Server(database.host_url, preamble=settings.preamble, inside_url=database.url)
             try:
-                history = alembic_tool.run(
-                    probe.ask, scratch, settings.config, looked, history, standings, settings.timeout
-                )
+                session = Session(probe.ask, scratch, settings.config, looked, history, settings.timeout)
+                history = alembic_tool.run(session, standings)
             finally:
                 scratch.close()
     files = deployed.of_commits(Mirror.open(config.app.repository), config.components[settings.component].path)

@@ -11,6 +11,7 @@ import git
 
 from tasks.errors import ReleaseRefused
 from tasks.migrations import alembic_tool, command_tool, deployed, shell
+from tasks.migrations.bases import Session
 from tasks.migrations.code import Code
 from tasks.migrations.history import History
 from tasks.migrations.judge import Standing, judge
@@ -53,7 +54,7 @@ def check_alembic(
             looked = probe.hear()
             history = alembic_tool.revisions(looked, to)
             customers = _with_code(probe.ask, standings) or _newest_only(history)
-            history = alembic_tool.run(probe.ask, scratch, str(config), looked, history, customers, seconds)
+            history = alembic_tool.run(Session(probe.ask, scratch, str(config), looked, history, seconds), customers)
     for s in (s for s in customers if s.source and not deployed.read_all(s.source)):
         raise ReleaseRefused.because(
             f"{s.customer}: no revision files below {s.source}", "source", "give the checkout that holds them"
