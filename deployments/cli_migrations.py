@@ -72,7 +72,8 @@ def check(
     from tasks.migrations.told import as_json
 
     try:
-        standings = [*(read_fleet(fleet) if fleet else []), *starts(start or [])]
+        known = read_fleet(fleet, start[0] if start and len(start) == 1 else None) if fleet else []
+        standings = [*known, *starts(start or [], known)]
         sql = preamble.read_text(encoding="utf-8") if preamble else ""
         if tool is Tool.command:
             checked = local.check_command(upgrade_command, Path.cwd(), standings, postgres, sql, timeout)

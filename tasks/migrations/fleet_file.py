@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
@@ -33,10 +34,15 @@ class Entry(Value):
     held: str = Field(default="", description="why it is still there")
 
 
-def read_fleet(path: Path) -> list[Standing]:
-    """The customers of a YAML or JSON file; relative paths start at the file. Raises `ReleaseRefused` for what is no fleet."""
+def read_fleet(path: Path, start: str | None = None) -> list[Standing]:
+    """The customers of a YAML or JSON file, at `start` if they do not say where; relative paths start at the file.
+
+    Raises `ReleaseRefused` for what is no fleet.
+    """
     try:
-        entries = TypeAdapter(list[Entry]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        # As text: YAML would read the revision 0010 as the number 8.
+        plain = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists and mappings only
+        entries = TypeAdapter(list[Entry]).validate_python(_without_nothing(plain))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise ReleaseRefused.because(
             f"not a fleet file: {error}",
@@ -48,7 +54,7 @@ def read_fleet(path: Path) -> list[Standing]:
         raise ReleaseRefused.because(
             f"{', '.join(twice)} stands in it twice", str(path), "give each customer one entry"
         )
-    standings = [_standing(e, path.resolve().parent) for e in entries]
+    standings = [_standing(e, path.resolve().parent, start) for e in entries]
     for s in (s for s in standings if s.source and not Path(s.source).is_dir()):
         raise ReleaseRefused.because(
             f"{s.customer}: there is no folder {s.source}", str(path), "correct source: a checkout of the release there"
@@ -56,13 +62,23 @@ def read_fleet(path: Path) -> list[Standing]:
     return standings
 
 
-def starts(revisions: Sequence[str]) -> list[Standing]:
-    """A customer at each of these revisions."""
-    return [Standing(customer=f"a customer at {r}", heads=() if r == "base" else (r,)) for r in revisions]
+def starts(revisions: Sequence[str], fleet: Sequence[Standing]) -> list[Standing]:
+    """A customer at each of these revisions where none of the fleet stands: of those that do, more is known."""
+    places = {r: () if r == "base" else (r,) for r in revisions}
+    known = {s.heads for s in fleet}
+    return [Standing(customer=f"a customer at {r}", heads=heads) for r, heads in places.items() if heads not in known]
 
 
-def _standing(entry: Entry, folder: Path) -> Standing:
-    heads = [entry.revision] if isinstance(entry.revision, str) else entry.revision or []
+def _without_nothing(value: Any) -> Any:
+    """Without keys whose value is null."""
+    if isinstance(value, dict):
+        return {k: _without_nothing(v) for k, v in value.items() if v not in ("", "null", "~", "Null", "NULL")}
+    return [_without_nothing(v) for v in value] if isinstance(value, list) else value
+
+
+def _standing(entry: Entry, folder: Path, start: str | None) -> Standing:
+    revision = entry.revision or start
+    heads = [revision] if isinstance(revision, str) else revision or []
     return Standing(
         customer=entry.customer,
         heads=tuple(sorted(h for h in heads if h not in ("", "base"))),

@@ -53,7 +53,7 @@ def check_alembic(
         with server(postgres, preamble) as scratch:
             looked = probe.hear()
             history = alembic_tool.revisions(looked, to)
-            customers = _with_code(probe.ask, standings) or _newest_only(history)
+            customers = _with_code(probe.ask, _whole(history, standings)) or _newest_only(history)
             history = alembic_tool.run(Session(probe.ask, scratch, str(config), looked, history, seconds), customers)
     for s in (s for s in customers if s.source and not deployed.read_all(s.source)):
         raise ReleaseRefused.because(
@@ -126,6 +126,19 @@ def _mapped(ask: Ask, place: str) -> Code:
         step = "give path/to/file.py:ATTRIBUTE of the SQLAlchemy metadata or declarative base, and an interpreter that can import it"
         raise ReleaseRefused.because(f"the metadata cannot be read: {told['what']}", f"{place}, {told['where']}", step)
     return Code.of(answer["tables"])
+
+
+def _whole(history: History, standings: Sequence[Standing]) -> list[Standing]:
+    """The customers at whole revision ids: the beginning of one is enough, as for Alembic, and head is the newest."""
+    ids = [r.id for r in history.revisions]
+
+    def whole(given: str) -> tuple[str, ...]:
+        if given in ("head", "heads"):
+            return history.heads
+        found = [i for i in ids if i.startswith(given)] if given not in ids and len(given) > 3 else []
+        return (found[0],) if len(found) == 1 else (given,)
+
+    return [s.model_copy(update={"heads": tuple(sorted(h for g in s.heads for h in whole(g)))}) for s in standings]
 
 
 def _newest_only(history: History) -> list[Standing]:

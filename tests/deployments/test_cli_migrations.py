@@ -301,3 +301,19 @@ def test_any_command_is_watched_from_the_release_that_runs_there(tmp_path: Path)
     assert (done.returncode, rules(json.loads(done.stdout))) == (1, ["drop_column"]), done.stderr
     done = subprocess.run(argv, cwd=tmp_path / "new", capture_output=True, text=True, check=False)
     assert (done.returncode, "--from COMMIT" in done.stderr) == (2, True)
+
+
+def test_what_the_fleet_says_of_a_revision_counts_more_than_from(app: Path, tmp_path: Path) -> None:
+    revision(app, 'op.drop_column("orders", "quantity")')
+    no_longer_mapped(app, "quantity")
+    new = tmp_path / "new.py"
+    new.write_text(
+        'from sqlalchemy import Column, Integer, MetaData, Table\nm = MetaData()\nTable("orders", m, Column("id", Integer))\n'
+    )
+    fleet = tmp_path / "fleet.yaml"
+    for place in ("revision: 0002, ", "", "revision: null, "):  # YAML would read 0002 as a number
+        fleet.write_text(f"- {{customer: dal, {place}metadata: 'new.py:m'}}\n")
+        code, seen, said = check(app, "--fleet", str(fleet), "--from", "0002")
+        assert (code, seen["from"]) == (0, ["0002"]), said
+    code, seen, _ = check(app, "--fleet", str(fleet), "--from", "0002", "--from", "0001")
+    assert (code, seen["from"]) == (1, [None, "0001", "0002"]), "of a customer at 0002 nothing is known"
