@@ -139,7 +139,7 @@ def vanished(history: History, standings: Sequence[Standing]) -> list[Finding]:
     return [
         problem(
             "revision_vanished",
-            f"{', '.join(s.customer for s in standings if h in s.heads)} stand at revision {h}, which this commit does not have",
+            f"{', '.join(s.customer for s in standings if h in s.heads)} at revision {h}, which this commit does not have",
             "",
             f"restore revision {h}; a revision that has run anywhere must stay as it is",
         )

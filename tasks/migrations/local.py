@@ -55,6 +55,10 @@ def check_alembic(
             history = alembic_tool.revisions(looked, to)
             customers = _with_code(probe.ask, _whole(history, standings)) or _newest_only(history)
             history = alembic_tool.run(Session(probe.ask, scratch, str(config), looked, history, seconds), customers)
+    here = {c: run.start for run in history.runs for c in run.customers}
+    customers = [
+        s.model_copy(update={"heads": here.get(s.customer, s.heads)}) for s in customers
+    ]  # a copy says itself where it is
     for s in (s for s in customers if s.source and not deployed.read_all(s.source)):
         raise ReleaseRefused.because(
             f"{s.customer}: no revision files below {s.source}", "source", "give the checkout that holds them"

@@ -7,6 +7,7 @@ keeps something: databases that stand at a revision, so that the next check need
 import json
 import logging
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -54,6 +55,7 @@ class Server:
 
     def clone(self, source: str) -> str:
         """A copy of another database, with its settings; the source is read only. Raises `ReleaseRefused` when it cannot be had."""
+        source = plain(source)
         try:
             with psycopg.connect(source, autocommit=True, connect_timeout=10) as there:
                 same = _identity(there) == _identity(self._admin)
@@ -159,10 +161,15 @@ class Server:
         self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
 
 
+def plain(url: str) -> str:
+    """The URL as libpq reads it: SQLAlchemy's name of a driver is left out."""
+    return re.sub(r"^postgres(?:ql)?\+\w+:", "postgresql:", url)
+
+
 @contextmanager
 def server(url: str | None = None, preamble: str = "") -> Iterator[Server]:
     """The embedded server, or the one at a superuser URL. Raises `ServiceUnavailable` when it cannot be started or reached."""
-    with _embedded() if url is None else _given(url) as address:
+    with _embedded() if url is None else _given(plain(url)) as address:
         running = Server(address, keeps=url is None, preamble=preamble)
         try:
             yield running

@@ -11,7 +11,7 @@ import jsonschema
 import psycopg
 import pytest
 
-from tasks.migrations.scratch import scratch_database
+from tasks.migrations.scratch import scratch_database, server
 
 PROGRAM = str(Path(sys.executable).parent / "slipway")
 DOCS = Path(__file__).parents[2] / "docs"
@@ -317,3 +317,25 @@ def test_what_the_fleet_says_of_a_revision_counts_more_than_from(app: Path, tmp_
         assert (code, seen["from"]) == (0, ["0002"]), said
     code, seen, _ = check(app, "--fleet", str(fleet), "--from", "0002", "--from", "0001")
     assert (code, seen["from"]) == (1, [None, "0001", "0002"]), "of a customer at 0002 nothing is known"
+
+
+def test_another_server_is_left_as_it_was(app: Path, tmp_path: Path) -> None:
+    with server() as running:
+        names = "SELECT array_agg(datname ORDER BY 1) FROM pg_database WHERE datname NOT LIKE 'slipbase%'"
+        copy = running.create()
+        with running.connect(copy) as connection:
+            connection.execute(
+                "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('0001')"
+            )
+            connection.execute(
+                "CREATE TABLE orders (id serial PRIMARY KEY, item text NOT NULL, remark text, created timestamptz)"
+            )
+            before = connection.execute(names).fetchone()
+        fleet = tmp_path / "fleet.json"
+        fleet.write_text(json.dumps([{"customer": "bre", "database": running.address(copy)}]))
+        driver = running.url.replace("postgresql:", "postgresql+psycopg:")
+        code, seen, said = check(app, "--postgres", driver, "--fleet", str(fleet))
+        assert (code, seen["from"], [r["revision"] for r in seen["revisions"]]) == (0, ["0001"], ["0002"]), said
+        with running.connect(copy) as connection:
+            assert connection.execute(names).fetchone() == before
+            assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)

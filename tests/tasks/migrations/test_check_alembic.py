@@ -166,7 +166,7 @@ def test_a_revision_that_cannot_be_imported_is_named(with_revisions: Callable) -
 
 
 def test_a_customer_at_a_revision_that_is_gone_is_named(shop: str) -> None:
-    assert_refused(shop, fleet("0002", "0007"), "c1 stand at revision 0007", "restore revision 0007")
+    assert_refused(shop, fleet("0002", "0007"), "c1 at revision 0007", "restore revision 0007")
 
 
 def test_an_image_that_cannot_run_alembic_says_so(base_images: None) -> None:
