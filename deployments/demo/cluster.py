@@ -75,7 +75,7 @@ class Cluster:
 
     def _digest(self, tip: Tip, contents: dict[str, bytes], component: str, customer: str) -> str:
         target = target_of(self.config, tip, component, customer)
-        value = locate(Document(contents[target.file.replace("{customer}", customer)]), target).value
+        value = locate(Document(contents[target.file.replace("{customer}", customer)]), target, customer).value
         return value.rpartition("@")[2]
 
     def _reconcile(self, wanted: tuple[str, dict[str, str]]) -> None:
