@@ -159,7 +159,7 @@ def rollback(customers: Customers, reason: Why, by: By, until: Until = "", as_js
 
     with _told():
         done = rollbacks.rollback(_load(), customers, _hold(reason, by, until))
-    told = ", ".join(f"{b.customer} back from {b.from_commit[:7]} to {b.to_commit[:7]}" for b in done.customers)
+    told = ", ".join(f"{b.customer} back from {b.from_commit[:7]} to {b.to.commit[:7]}" for b in done.customers)
     _tell_commit(done, f"{told}; held until `slipway release-hold`", as_json)
 
 

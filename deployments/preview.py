@@ -6,7 +6,8 @@ from tasks.config import Config
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.plan import make_plan
 from tasks.images.find import find_image
-from tasks.models import Plan, Release, ReleaseRequest, Value
+from tasks.models import Changes, Plan, Release, ReleaseRequest, Value
+from tasks.report import short
 from tasks.source.changes import find_changes
 from tasks.source.checkout import check_out
 
@@ -18,6 +19,7 @@ class Preview(Value):
     subject: str
     base: str | None
     to_build: tuple[str, ...]
+    migrations: str
     plan: Plan | None
 
 
@@ -36,7 +38,23 @@ def preview(config: Config, commit: str) -> Preview:
             commit=commit, subject=source.subject, images=tuple(i for i in images.values() if i), head=head
         )
         plan = make_plan(config, release, fleet)
-    return Preview(commit=commit, subject=source.subject, base=changes.base, to_build=missing, plan=plan)
+    return Preview(
+        commit=commit,
+        subject=source.subject,
+        base=changes.base,
+        to_build=missing,
+        migrations=_migrations(config, changes),
+        plan=plan,
+    )
+
+
+def _migrations(config: Config, changes: Changes) -> str:
+    """What a preview can say of them: they are run and judged by the release, not here."""
+    if config.migrations is None:
+        return "none are configured"
+    if not changes.component(config.migrations.component).changed:
+        return "none: nothing that holds them has changed"
+    return "run and judged by the release; with their locks they stand in its plan (`slipway plan --run RUN`)"
 
 
 def lines(seen: Preview) -> Iterator[str]:
@@ -47,12 +65,15 @@ def lines(seen: Preview) -> Iterator[str]:
         yield f"{name}: is to be built and tested; its digest, and so each customer's diff, is known after that"
     if seen.plan is None:
         return
-    yield f"plan {seen.plan.hash}"
     for ring in seen.plan.rings:
         yield f"ring {ring.name}" + (", asks for approval" if ring.approve else "")
         for p in ring.promotions:
             yield f"  {p.customer}: {p.standing}" + (f": {p.because}" if p.because else "")
+            yield from (
+                f"    {c}: {short(now)} -> {short(p.coming[c])}" for c, now in p.current.items() if c in p.coming
+            )
             yield from (f"    {line}" for line in p.diff.splitlines())
+    yield f"migrations: {seen.migrations}"
 
 
 def style(line: str) -> str | None:

@@ -28,7 +28,7 @@ def release(request: ReleaseRequest) -> ReleaseReport:
     plan = steps.make_plan(config, record, fleet)
     steps.show_plan(plan)
 
-    commits, outcomes = promote(config, plan)
+    commits, outcomes = promote(config, request, plan)
     return steps.report(plan, evidence, outcomes, commits)
 
 
@@ -42,10 +42,10 @@ def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evi
     return steps.gate(source, [*images, *tools.values(), *suites, *migrations, *smoke])
 
 
-def promote(config: Config, plan: Plan) -> tuple[dict[str, str], tuple[Outcome, ...]]:
+def promote(config: Config, request: ReleaseRequest, plan: Plan) -> tuple[dict[str, str], tuple[Outcome, ...]]:
     """Ring by ring, each from the commit of the one before; a ring that fails stops those behind it."""
     moved, commits = steps.Moved(plan.tip), {}
     for ring in plan.rings:
-        before, moved = moved.commit, steps.promote_ring(config, plan, ring, moved)
+        before, moved = moved.commit, steps.promote_ring(config, request, plan, ring, moved)
         commits |= {ring.name: moved.commit} if moved.commit != before else {}
     return commits, moved.outcomes

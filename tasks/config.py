@@ -3,8 +3,10 @@
 It is the operator's: it lives with the deployment and never comes from the commit under release.
 """
 
+import datetime
 import os
 import re
+import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
@@ -54,10 +56,45 @@ RelativePath = Annotated[str, AfterValidator(_inside)]
 ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+$")]
 
 
+DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+WEEKLY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):([0-5]\d)")
+
+
+def is_weekly(time: str) -> bool:
+    """Whether a time of a freeze comes every week."""
+    return bool(WEEKLY.fullmatch(time))
+
+
+def _freeze_time(value: Any) -> Any:
+    """YAML reads an unquoted date with a time as one."""
+    text = value.isoformat(timespec="minutes") if isinstance(value, datetime.datetime) else value
+    if isinstance(text, str) and WEEKLY.fullmatch(text.lower()):
+        return text.lower()
+    try:
+        if isinstance(text, str) and DATE.fullmatch(text):
+            datetime.datetime.fromisoformat(text)
+            return text
+    except ValueError:
+        pass
+    raise ValueError(f"{value!r} is no time; write 2026-12-20T16:00 (in timezone) or fri 15:00")
+
+
+def _time_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not in the time zone database; write one such as Europe/Oslo") from None
+    return name
+
+
+FreezeTime = Annotated[str, BeforeValidator(_freeze_time, json_schema_input_type=str)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
 class Section(BaseModel):
     """Base of every part of the file: frozen, and a key that is not known is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class App(Section):
@@ -146,19 +183,44 @@ class Migrations(Section):
         return self
 
 
+YamlPath = Annotated[
+    str,
+    StringConstraints(pattern=r'^(?:"[^"]+"|[^.\[\]"]+)(?:\.(?:"[^"]+"|[^.\[\]"]+)|\[[\w./-]+=[^\]]+\]|\[\d+\])*$'),
+]
+
+
 class Target(Section):
-    file: RelativePath = Field(description="path in the GitOps repository, with {customer}")
-    image: str | None = Field(default=None, description="kustomize: name under images: whose digest is set")
-    path: str | None = Field(
+    file: RelativePath = Field(
+        description="path in the GitOps repository, with {customer}; * stands for any one folder or part of a name"
+    )
+    image: str | None = Field(
+        default=None, description="kustomize: name under images: whose digest or newTag (and newName) is set"
+    )
+    path: YamlPath | None = Field(
         default=None,
-        pattern=r'^(?:"[^"]+"|[^.\[\]"]+)(?:\.(?:"[^"]+"|[^.\[\]"]+)|\[[\w./-]+=[^\]]+\]|\[\d+\])*$',
-        description="any YAML: keys by dots, list entries as [name=api] or [0], to the digest or the image reference; {customer} may stand in it",
+        description="any YAML: keys by dots, list entries as [name=api] or [0], to a digest, a tag or an image reference; {customer} may stand in it",
+    )
+    repository: YamlPath | None = Field(
+        default=None, description="beside path, where the image's name stands in a key of its own: it is set too"
+    )
+    manifest: ImageName | None = Field(
+        default=None, description="Kubernetes objects: every container and init container that runs this image is set"
+    )
+    mirror: bool = Field(
+        default=False,
+        description="whether registry and name stay as they stand there, because a mirror serves the images",
     )
 
     @model_validator(mode="after")
     def _one_way(self) -> "Target":
-        if (self.image is None) == (self.path is None):
-            raise ValueError("needs either image (kustomize) or path (any other YAML), not both")
+        if sum(way is not None for way in (self.image, self.path, self.manifest)) != 1:
+            raise ValueError("needs one of image (kustomize), path (any YAML) or manifest (Kubernetes objects)")
+        if self.repository and self.path is None:
+            raise ValueError("repository stands beside path only")
+        if "{customer}" not in self.file + (self.path or ""):
+            raise ValueError(
+                "needs {customer} in file or path: one value for all customers would move them all at once"
+            )
         return self
 
 
@@ -168,6 +230,23 @@ class GitOps(Section):
     targets: dict[Name, tuple[Target, ...]] = Field(
         description="component -> where its image stands; first file that exists counts"
     )
+    discover: Literal["both", "files", "state"] = Field(
+        default="both",
+        description="what makes a customer: a target's file (or entry) of its own, a state file under .slipway/customers, or either",
+    )
+    tasks_per_ring: int = Field(
+        default=40,
+        ge=1,
+        le=500,
+        description="a ring with more customers is edited and watched in this many tasks of several customers each",
+    )
+
+
+class PullRequests(Section):
+    merge: Literal["auto", "wait"] = Field(
+        default="wait", description="auto: merged by the forge once its checks pass; wait: a person merges it"
+    )
+    timeout: Duration = Field(default=86400, description="how long the ring waits for the merge")
 
 
 class Ring(Section):
@@ -177,6 +256,12 @@ class Ring(Section):
     )
     approve: bool = Field(default=False, description="whether a person approves before this ring moves")
     soak: Duration = Field(default=0, description="time between this ring being verified and the next one moving")
+    max_failures: int = Field(
+        default=0, ge=0, description="how many customers of the ring may fail before the rings behind it are not begun"
+    )
+    pull_request: PullRequests | None = Field(
+        default=None, description="how the ring is written: a pull request on gitops.forge instead of a commit"
+    )
 
 
 class Rollout(Section):
@@ -185,10 +270,39 @@ class Rollout(Section):
     urls: dict[Name, str] = Field(default={}, description="base address of single customers; comes before url")
     versions: dict[Name, str] = Field(description='component -> path that answers {"commit": ...}')
     timeout: Duration = Field(default=300, description="how long a customer may take to answer the new version")
+    on_failure: Literal["stop", "rollback"] = Field(
+        default="stop",
+        description="stop: leave failing customers as they are; rollback: put them back in one commit and hold them",
+    )
 
     def address(self, customer: str) -> str:
         """Base address of one customer, without a slash at the end."""
         return self.urls.get(customer, self.url.replace("{customer}", customer)).rstrip("/")
+
+
+class Freeze(Section):
+    """A time in which no ring is begun: from and until as dates with a time, or as weekdays with a time, week by week."""
+
+    start: FreezeTime = Field(alias="from", description="2026-12-20T16:00, or fri 15:00")
+    until: FreezeTime = Field(description="2027-01-02T08:00, or mon 07:00")
+    timezone: TimeZone = Field(default="UTC", description="name in the IANA time zone database, such as Europe/Oslo")
+    reason: str = Field(min_length=1, description="why; people read it when a release waits")
+    rings: tuple[Name, ...] = Field(default=(), description="the rings that are frozen; none named: all")
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> "Freeze":
+        if is_weekly(self.start) != is_weekly(self.until):
+            raise ValueError("from and until must both be dates, or both be weekdays")
+        if not is_weekly(self.start) and self.start >= self.until:
+            raise ValueError("until must come after from")
+        return self
+
+
+class Policy(Section):
+    override: tuple[Literal["freeze", "soak"], ...] = Field(
+        default=("freeze", "soak"), description="gates that a person may pass with a reason and a name"
+    )
+    freeze: tuple[Freeze, ...] = Field(default=(), description="times in which nothing is written")
 
 
 class Config(Section):
@@ -201,6 +315,7 @@ class Config(Section):
     gitops: GitOps
     rings: tuple[Ring, ...] = Field(min_length=1)
     rollout: Rollout
+    policy: Policy = Policy()
     postgres: str = Field(default="postgres:17", description="image of the PostgreSQL that tests and checks use")
 
     @model_validator(mode="after")
@@ -213,6 +328,9 @@ class Config(Section):
             raise ValueError(f"gitops.targets has nothing for {', '.join(missing)}")
         if sum(r.customers == "*" for r in self.rings) > 1:
             raise ValueError("rings: only one ring can have customers '*'")
+        frozen = {n for f in self.policy.freeze for n in f.rings}
+        if unknown := sorted(frozen - {r.name for r in self.rings}):
+            raise ValueError(f"policy.freeze names the ring {', '.join(unknown)}, which is not there")
         named = [c for r in self.rings if r.customers != "*" for c in r.customers]
         if twice := sorted({c for c in named if named.count(c) > 1}):
             raise ValueError(f"rings: {', '.join(twice)} stands in two rings")

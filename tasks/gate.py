@@ -10,6 +10,7 @@ from tasks.models import (
     Fleet,
     Image,
     MigrationReport,
+    PendingMigration,
     Reason,
     Release,
     Source,
@@ -52,9 +53,21 @@ def make_release(source: Source, changes: Changes, evidence: Evidence, fleet: Fl
     """
     released = next((c.head for c in fleet.customers if c.release and c.release == changes.base), None)
     head = evidence.migrations.head if evidence.migrations else released
-    phases = evidence.migrations.phases if evidence.migrations else {}
-    contracts = tuple(revision for revision, phase in phases.items() if phase == "contract")
-    return Release(commit=source.commit, subject=source.subject, images=evidence.images, head=head, contracts=contracts)
+    report = evidence.migrations or MigrationReport(head=None)
+    return Release(
+        commit=source.commit,
+        subject=source.subject,
+        images=evidence.images,
+        head=head,
+        contracts=tuple(revision for revision, phase in report.phases.items() if phase == "contract"),
+        pending={start: tuple(_pending(report, r) for r in revisions) for start, revisions in report.pending.items()},
+    )
+
+
+def _pending(report: MigrationReport, revision: str) -> PendingMigration:
+    return PendingMigration(
+        revision=revision, phase=report.phases.get(revision, "none"), locks=report.locks.get(revision, ())
+    )
 
 
 def _unforeseen(error: Exception) -> SlipwayError:

@@ -5,13 +5,19 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import git
+import psutil
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 
 TIMEOUT_SECONDS = 120
+STALE_SECONDS = 3600
 # No system or user configuration, no prompts, no hooks; a repository's own content must not decide what runs here.
 ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -30,6 +36,9 @@ OPTIONS = [
     "-c",
     "safe.directory=*",
 ]
+
+
+FETCHING = "refs/slipway/fetching"
 
 
 class GitFailed(SlipwayError):
@@ -53,9 +62,17 @@ class Mirror:
         readable = re.sub(r"[^A-Za-z0-9.]+", "-", url).strip("-")[-80:]
         directory = home() / "mirrors" / f"{readable}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
         if not (directory / "HEAD").exists():
-            directory.mkdir(parents=True, exist_ok=True)
-            cls(directory, url).run("init", "--quiet", "--bare", ".")
+            cls._make(directory, url)
         return cls(directory, url)
+
+    @classmethod
+    def _make(cls, directory: Path, url: str) -> None:
+        """Made aside and moved into place whole: a mirror that a killed process left half made would never work."""
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with scratch("mirror") as folder:
+            cls(folder, url).run("init", "--quiet", "--bare", "new")
+            with contextlib.suppress(OSError):  # another process was quicker
+                (folder / "new").rename(directory)
 
     def run(self, *arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None) -> str:
         """Runs git with these arguments and returns what it printed, as text without the last newline."""
@@ -91,7 +108,7 @@ class Mirror:
         Several releases may fetch into one mirror at once: each by a ref of its own, and the last one to come moves the
         common ref, which only tells the next fetch what is here already.
         """
-        ref = f"refs/slipway/fetching/{secrets.token_hex(8)}"
+        ref = f"{FETCHING}/{_own_name()}"
         try:
             self.run("fetch", "--quiet", "--no-tags", "--force", self.url, f"+refs/heads/{branch}:{ref}")
         except GitFailed as error:
@@ -109,6 +126,16 @@ class Mirror:
             self.run("update-ref", f"refs/slipway/{branch}", tip)
         self.run("update-ref", "-d", ref)
         return tip
+
+    def tidy(self) -> None:
+        """Removes what killed processes left: refs of fetches that no longer run, and locks that nobody has held for an hour."""
+        for ref in self.run("for-each-ref", "--format=%(refname)", FETCHING).split():
+            if not _is_alive(ref.rpartition("/")[2]):
+                self.run("update-ref", "-d", ref)
+        for lock in self.directory.rglob("*.lock"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime > STALE_SECONDS:
+                    lock.unlink()
 
     def has_commit(self, commit: str) -> bool:
         """Whether the commit is among the objects here."""
@@ -141,3 +168,35 @@ def home() -> Path:
     directory = Path(os.environ.get("SLIPWAY_HOME") or Path.home() / ".cache" / "slipway")
     directory.mkdir(parents=True, exist_ok=True)
     return directory
+
+
+@contextlib.contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """A folder for the length of a block. What a killed process left is removed by `tidy`."""
+    folder = home() / "scratch" / f"{name}.{_own_name()}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def tidy() -> None:
+    """Removes what killed processes left in the Slipway home: scratch folders, refs of fetches, locks."""
+    for folder in (home() / "scratch").glob("*"):
+        if not _is_alive(folder.name.partition(".")[2]):
+            shutil.rmtree(folder, ignore_errors=True)
+    for directory in (home() / "mirrors").glob("*"):
+        Mirror(directory, "").tidy()
+
+
+def _own_name() -> str:
+    """Names what this process makes for a moment, so that others can tell whether it still lives."""
+    return f"{os.getpid()}.{secrets.token_hex(6)}.{socket.gethostname()}"
+
+
+def _is_alive(name: str) -> bool:
+    """Whether the process that made this may still run: one of another machine that shares the home cannot be seen."""
+    number, _, rest = name.partition(".")
+    elsewhere = rest.partition(".")[2] != socket.gethostname()
+    return elsewhere or (number.isdigit() and psutil.pid_exists(int(number)))

@@ -35,10 +35,26 @@ class Reason(Value):
         return "\n".join(lines)
 
 
+class Override(Value):
+    """A gate passed by a person's decision; written into commit and report."""
+
+    gate: Literal["freeze", "soak"] = Field(description="which gate is passed")
+    reason: str = Field(min_length=1, description="why")
+    by: str = Field(min_length=1, description="who decides it")
+
+    def __str__(self) -> str:
+        return f"{self.gate} by {self.by}: {self.reason}"
+
+
 class ReleaseRequest(Value):
     """What a push asks for. A hint: the commit itself is read from the app's repository."""
 
     commit: CommitId = Field(description="the commit of the app's main to release, 40 hex digits")
+    overrides: tuple[Override, ...] = Field(default=(), description="gates that a person lets this release pass")
+
+    def passes(self, gate: str) -> bool:
+        """Whether a person lets the release pass a gate."""
+        return any(o.gate == gate for o in self.overrides)
 
 
 class Source(Value):
@@ -48,6 +64,11 @@ class Source(Value):
     subject: str
     author: str
     trees: dict[str, str] = Field(description="path in the app -> git tree id there, for each component and e2e")
+
+
+def tag_of(tree: str) -> str:
+    """The tag of the image that was built from a tree."""
+    return f"tree-{tree}"
 
 
 class Deployed(Value):
@@ -119,8 +140,13 @@ class Image(Value):
 
     @property
     def reference(self) -> str:
-        """`repository@sha256:...`, the only form that is deployed."""
+        """`repository@sha256:...`, the form that is deployed wherever a GitOps file has room for it."""
         return f"{self.repository}@{self.digest}"
+
+    @property
+    def tag(self) -> str:
+        """The tag that its content is found by in the registry."""
+        return tag_of(self.tree)
 
 
 class TestCase(Value):
@@ -169,6 +195,9 @@ class MigrationReport(Value):
     pending: dict[str, tuple[str, ...]] = Field(default={}, description="start ('' for none) -> revisions, in order")
     phases: dict[str, Phase] = Field(default={}, description="revision -> whether it takes something from running code")
     findings: tuple[Finding, ...] = ()
+    locks: dict[str, tuple[str, ...]] = Field(
+        default={}, description="revision -> the strongest lock it takes on each table that was there before"
+    )
     seconds: float = 0.0
 
 
@@ -196,6 +225,17 @@ class Evidence(Value):
     compatibility: tuple[Compatibility, ...] = ()
 
 
+class PendingMigration(Value):
+    """One revision that a customer's database is still to run, and what the check saw it lock."""
+
+    revision: str
+    phase: Phase = "none"
+    locks: tuple[str, ...] = Field(default=(), description="what it locks and for how long, in words")
+
+    def __str__(self) -> str:
+        return f"{self.revision} ({self.phase})" + (f": {'; '.join(self.locks)}" if self.locks else "")
+
+
 class Release(Value):
     """Commit + one image per component + migration head. Made once, never changed."""
 
@@ -206,13 +246,21 @@ class Release(Value):
     contracts: tuple[str, ...] = Field(
         default=(), description="pending revisions that take something from the code before"
     )
+    pending: dict[str, tuple[PendingMigration, ...]] = Field(
+        default={}, description="head of a customer ('' for none) -> what its database is still to run, in order"
+    )
+
+    @property
+    def deployed(self) -> dict[str, Deployed]:
+        """Component -> its image as a state file keeps it."""
+        return {i.component: Deployed(digest=i.digest, revision=i.revision, tree=i.tree) for i in self.images}
 
     def image(self, component: str) -> Image:
         """The image of one component."""
         return next(i for i in self.images if i.component == component)
 
 
-Standing = Literal["promote", "unchanged", "held", "refused", "superseded"]
+Standing = Literal["promote", "unchanged", "held", "conflict", "gone", "refused", "superseded"]
 
 
 class Promotion(Value):
@@ -222,8 +270,17 @@ class Promotion(Value):
     ring: Name
     standing: Standing
     because: str = ""
-    current: dict[str, str] = Field(default={}, description="component -> digest now, '' for none")
+    current: dict[str, str] = Field(default={}, description="component -> digest (or tag) now, '' for none")
+    coming: dict[str, str] = Field(default={}, description="component -> digest of the release, where it moves")
     diff: str = ""
+    migrations: tuple[PendingMigration, ...] = ()
+
+    @property
+    def content(self) -> str:
+        """What a person approves: the values before and after, not the lines around them nor their numbers."""
+        lines = [line for line in self.diff.splitlines() if line[:1] in ("+", "-")]
+        facts = [self.customer, self.standing, self.because, *map(str, self.migrations)]
+        return "\0".join([*facts, *lines])
 
 
 class RingPlan(Value):
@@ -239,6 +296,12 @@ class RingPlan(Value):
         """Names of the customers that will get a new version."""
         return tuple(p.customer for p in self.promotions if p.standing == "promote")
 
+    @property
+    def hash(self) -> str:
+        """What an approval is bound to: 12 hex digits over every promotion, not over the tip they were made from."""
+        content = "\n".join([self.name, *(p.content for p in self.promotions)])
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
 
 class Plan(Value):
     """The fleet's future, made from one tip of the GitOps repository."""
@@ -249,31 +312,70 @@ class Plan(Value):
 
     @property
     def hash(self) -> str:
-        """What an approval is bound to: 12 hex digits over the release and every promotion, not over the tip."""
-        content = [self.release.commit, *(r.model_dump_json() for r in self.rings)]
-        content += [i.reference for i in self.release.images]
+        """The whole plan's: 12 hex digits over the release and every ring."""
+        content = [self.release.commit, *(i.reference for i in self.release.images), *(r.hash for r in self.rings)]
         return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
 
 class Edit(Value):
-    """New contents of one customer's files, computed from the blobs of one tip."""
+    """One customer's promotion, and the new contents of its files as blobs; computed from one tip."""
 
-    customer: Name
-    standing: Standing
-    because: str = ""
-    files: dict[str, tuple[str, str]] = Field(default={}, description="path -> (blob id now or '', new blob id)")
+    promotion: Promotion
+    files: dict[str, str] = Field(default={}, description="path -> id of its new blob")
+
+    @property
+    def customer(self) -> str:
+        """Whose it is."""
+        return self.promotion.customer
+
+
+class Edits(Value):
+    """The edits of some customers of a ring, all computed from the same tip."""
+
+    tip: CommitId
+    edits: tuple[Edit, ...]
+
+    @property
+    def promotions(self) -> tuple[Promotion, ...]:
+        """What the edits do, as people read it."""
+        return tuple(e.promotion for e in self.edits)
 
 
 class RingCommit(Value):
-    """The one commit of a ring, as it stands on the GitOps branch."""
+    """The one commit of a ring, as it stands on the GitOps branch; or the plan that has changed since it was approved."""
 
     ring: Name
     commit: CommitId = Field(description="the commit that carries the ring; the tip when nothing had to be written")
     created: bool
     promotions: tuple[Promotion, ...]
+    asks_again: tuple[Edit, ...] | None = Field(
+        default=None, description="nothing was written: these edits, made from `commit`, differ from what was approved"
+    )
 
 
-OutcomeName = Literal["promoted", "unchanged", "held", "refused", "failed", "rolled back", "superseded"]
+class Back(Value):
+    """Where one customer goes back to."""
+
+    customer: Name
+    from_commit: CommitId
+    to: Release
+
+
+class RollbackCommit(Value):
+    """The commit that put customers back and holds them there, and what kept others."""
+
+    commit: CommitId
+    created: bool
+    customers: tuple[Back, ...]
+    refused: dict[str, Reason] = {}
+
+
+OutcomeName = Literal[
+    "promoted", "unchanged", "held", "conflict", "gone", "refused", "failed", "rolled back", "superseded"
+]
+
+
+COMPLETE: frozenset[OutcomeName] = frozenset({"promoted", "unchanged", "held", "gone"})
 
 
 class Outcome(Value):
@@ -305,5 +407,5 @@ class ReleaseReport(Value):
 
     @property
     def complete(self) -> bool:
-        """Whether every customer is where the plan wanted it."""
-        return all(o.outcome in ("promoted", "unchanged", "held") for o in self.outcomes)
+        """Whether every customer is where the plan wanted it, or kept elsewhere by a person's decision."""
+        return all(o.outcome in COMPLETE for o in self.outcomes)

@@ -6,6 +6,7 @@ from tasks.models import Evidence, Outcome, Plan, Promotion, Reason, Release, Ri
 from tasks.timeline import critical_path, wall_seconds
 
 DIFF_LINES = 400
+DIFFS = 12
 
 
 def tests_table(evidence: Evidence) -> list[dict[str, object]]:
@@ -68,13 +69,29 @@ def plan_text(plan: Plan) -> str:
     return head + "\n" + images_section(release) + "\n\n" + "\n\n".join(_ring_section(r) for r in plan.rings)
 
 
-def approval_text(plan: Plan, ring: RingPlan) -> str:
-    """Markdown above the approval form: what moves, and what to fill in."""
-    release = plan.release
-    return (
+def approval_text(release: Release, ring: RingPlan, before: RingPlan | None = None) -> str:
+    """Markdown above the approval form: what moves, what is different from what was asked before, and where the plan is."""
+    text = (
         f"**{_title(release.commit, release.subject)}** to ring **{ring.name}**: {', '.join(ring.moving)}.\n\n"
-        f"The plan with its diffs is on this run's page (artifact `plan`, hash `{plan.hash}`)."
+        f"Plan `{ring.hash}`; its diffs are on this run's page (artifact `plan`), and `slipway plan {release.commit}` prints them."
     )
+    if before is None:
+        return text
+    changed = [_difference(p, before) for p in ring.promotions if _before(p, before).content != p.content]
+    return f"**Asked again**: the GitOps repository moved since plan `{before.hash}` was approved.\n\n" + "\n".join(
+        [*changed, "", text]
+    )
+
+
+def _before(promotion: Promotion, ring: RingPlan) -> Promotion:
+    return next(p for p in ring.promotions if p.customer == promotion.customer)
+
+
+def _difference(now: Promotion, ring: RingPlan) -> str:
+    old = _before(now, ring)
+    words = f"{old.standing} -> {now.standing}" if old.standing != now.standing else "its change is another one"
+    diff = f"\n\n```diff\n{_plain(now.diff)}\n```" if now.diff and now.diff != old.diff else ""
+    return f"- **{now.customer}**: {words}{f': {now.because}' if now.because else ''}{diff}"
 
 
 def release_text(
@@ -170,15 +187,45 @@ def timeline_section(spans: Mapping[str, Span]) -> str:
 
 
 def _ring_section(ring: RingPlan) -> str:
-    approval = ", asks for approval" if ring.approve else ""
-    return f"### Ring {ring.name}{approval}\n\n" + "\n\n".join(_promotion(p) for p in ring.promotions)
+    facts = [f"plan `{ring.hash}`"] + (["asks for approval"] if ring.approve else [])
+    facts += [f"soaks {ring.soak_seconds:g} s"] if ring.soak_seconds else []
+    moving = [p for p in ring.promotions if p.diff]
+    diffs = [_diff(p) for p in moving[:DIFFS]]
+    more = f"{len(moving) - DIFFS} more customers change in the same way; `slipway plan --json` has every diff."
+    return "\n\n".join(
+        [
+            f"### Ring {ring.name}: {', '.join(facts)}",
+            _table([_promotion(p) for p in ring.promotions]) if ring.promotions else "Nobody is in it.",
+            *diffs,
+            *([more] if len(moving) > DIFFS else []),
+        ]
+    )
 
 
-def _promotion(promotion: Promotion) -> str:
-    line = f"**{promotion.customer}**: {promotion.standing}" + (f": {promotion.because}" if promotion.because else "")
-    diff = promotion.diff.splitlines()
-    shown = "\n".join(diff[:DIFF_LINES])
-    return line + (f"\n\n```diff\n{_plain(shown)}\n```" if diff else "")
+def _promotion(promotion: Promotion) -> dict[str, str]:
+    """One customer's row: what runs now and next, what its database runs, or why nothing changes."""
+    moves = {
+        c: f"{short(now)} -> {short(promotion.coming[c])}"
+        for c, now in promotion.current.items()
+        if c in promotion.coming
+    }
+    return {
+        "customer": promotion.customer,
+        "": promotion.standing,
+        **moves,
+        "migrations": "; ".join(map(str, promotion.migrations)),
+        "because": promotion.because,
+    }
+
+
+def short(value: str) -> str:
+    """A digest or tag as people compare it: the first seven digits of what says something."""
+    return value.removeprefix("sha256:").removeprefix("tree-")[:7] or "nothing"
+
+
+def _diff(promotion: Promotion) -> str:
+    shown = "\n".join(promotion.diff.splitlines()[:DIFF_LINES])
+    return f"**{promotion.customer}**\n\n```diff\n{_plain(shown)}\n```"
 
 
 def _title(commit: str, subject: str) -> str:

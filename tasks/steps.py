@@ -6,45 +6,53 @@ goes on where it stopped. What watches the world is never taken from storage.
 
 import time
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from prefect import get_client, suspend_flow_run, task
+from prefect import get_client, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import TaskRunResult
 from prefect.exceptions import UnfinishedRun
 from prefect.futures import PrefectFuture
-from prefect.input import RunInput
-from prefect.input.actions import read_flow_run_input
 from prefect.runtime import flow_run as this_run
+from prefect.runtime import task_run as this_task
 
 from tasks import config as configuration
 from tasks import containers
 from tasks import gate as gates
 from tasks import report as reports
+from tasks.approval import Approval, approve
 from tasks.config import Config, Migrations
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.gitops import commit as commits
 from tasks.gitops import edit, fleet
+from tasks.gitops import freeze as freezing
 from tasks.gitops import plan as plans
+from tasks.gitops import rollback as rollbacks
 from tasks.images import build
 from tasks.migrations import check, compatibility
 from tasks.models import (
     Changes,
     Edit,
+    Edits,
     Evidence,
     Fleet,
+    Hold,
     Outcome,
     Plan,
+    Release,
     ReleaseReport,
+    ReleaseRequest,
+    RingCommit,
     RingPlan,
+    RollbackCommit,
     Source,
     Span,
 )
-from tasks.rollout import http
 from tasks.rollout import outcomes as endings
+from tasks.rollout import verify as watching
 from tasks.source import changes as comparing
 from tasks.source import checkout
 from tasks.suites import end_to_end, unit
@@ -56,11 +64,18 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
 
 
 SETTLE_SECONDS = 3
-APPROVAL_SECONDS = 24 * 3600
 STORED: dict[str, Any] = {"persist_result": True, "result_serializer": "json", "cache_policy": INPUTS + RUN_ID}
 FRESH: dict[str, Any] = {"cache_policy": NO_CACHE}
 TestImages = dict[tuple[str, str], PrefectFuture]
 RETRIED: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 15], "retry_condition_fn": is_transient}
+
+
+def _of_customers() -> str:
+    """`edit fjord`, or `edit 25 customers, aal to dal`."""
+    names = this_task.parameters["customers"]
+    what = this_task.task_name
+    return f"{what} {names[0]}" if len(names) == 1 else f"{what} {len(names)} customers, {names[0]} to {names[-1]}"
+
 
 load_config = task(configuration.load_config, name="load configuration", task_run_name="load configuration", **STORED)
 check_out = task(checkout.check_out, name="check out", task_run_name="check out", **STORED, **RETRIED)
@@ -82,10 +97,22 @@ judge_compatibility = task(
     **RETRIED,
 )
 make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED)
-edit_customer = task(edit.edit_customer, name="edit", task_run_name="edit {customer}", **STORED)
-commit_ring = task(commits.commit_ring, name="commit", task_run_name="commit ring {ring}", **STORED, **RETRIED)
+edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED)
+commit_ring = task(commits.commit_ring, name="commit", task_run_name="commit ring {ring.name}", **STORED, **RETRIED)
+soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)
 soak = task(endings.soak, name="soak", task_run_name="soak ring {ring}", **STORED)
-verify_customer = task(http.verify_customer, name="verify", task_run_name="verify {customer}", **FRESH)
+roll_back = task(rollbacks.put_back, name="roll back", task_run_name="roll back", **STORED, **RETRIED)
+
+
+@task(name="verify", task_run_name=_of_customers, **FRESH)
+def verify_customers(
+    config: Config, release: Release, commit: RingCommit | RollbackCommit, customers: list[str]
+) -> dict[str, Any]:
+    """Watches customers until each runs the release: what it answers, or why it does not. One alone raises its error."""
+    seen = watching.verify_customers(config, release, customers)
+    if len(customers) == 1 and isinstance(error := seen[customers[0]], SlipwayError):
+        raise error
+    return seen
 
 
 def build_images(config: Config, source: Source, changes: Changes) -> list[PrefectFuture]:
@@ -188,81 +215,116 @@ def show_plan(plan: Plan) -> None:
     create_markdown_artifact(reports.plan_text(plan), key="plan", description=f"plan {plan.hash}")
 
 
-class Approval(RunInput):
-    """The form in the Prefect UI. What decides has no default: a bare Resume must not count as yes."""
-
-    decision: Literal["approve", "reject"]
-    approved_by: str
-    note: str
-    plan_hash: str
-
-
-def approve(plan: Plan, ring: RingPlan) -> None:
-    """Asks a person before the ring moves; the run sleeps meanwhile and takes up no process.
-
-    A retry of the run does not ask again for what was approved. Raises `ReleaseRefused` when the answer is no, or
-    was given for another plan. Only deployed flows can sleep: Prefect refuses otherwise.
-    """
-    if not ring.approve or not ring.moving:
-        return
-    answer = _earlier_approval(ring.name) or suspend_flow_run(
-        # A retry counts as a new run: with the same key Prefect answers 409 for ever (PrefectHQ/prefect#12279).
-        key=f"{ring.name}-{this_run.run_count}",
-        timeout=APPROVAL_SECONDS,
-        wait_for_input=Approval.with_initial_data(plan_hash=plan.hash, description=reports.approval_text(plan, ring)),
-    )
-    if answer.decision == "reject":
-        raise ReleaseRefused.because(
-            f"ring {ring.name}: rejected by {answer.approved_by}: {answer.note}",
-            f"plan {plan.hash}",
-            "mend what they say, then push again",
-        )
-    if answer.plan_hash != plan.hash:
-        raise ReleaseRefused.because(
-            f"ring {ring.name}: the approval is for plan {answer.plan_hash}",
-            f"this is plan {plan.hash}",
-            "retry the run and approve this plan",
-        )
-
-
-def _earlier_approval(ring: str) -> Approval | None:
-    """The yes that an earlier attempt of this run was given; Prefect itself forgets it on a retry."""
-    for attempt in range(this_run.run_count or 1, 0, -1):
-        answer = read_flow_run_input(f"suspended-{ring}-{attempt}-response")
-        if answer and answer["decision"] == "approve":
-            return Approval(**answer)
-    return None
-
-
 class Moved(NamedTuple):
-    """How far the fleet has come: the GitOps commit, every outcome so far, and what the next ring comes after."""
+    """How far the fleet has come: the GitOps commit, every outcome so far, why the next ring may not begin, what it comes after."""
 
     commit: str
     outcomes: tuple[Outcome, ...] = ()
+    stopped: str = ""
     watched: tuple[PrefectFuture, ...] = ()
 
 
-def promote_ring(config: Config, plan: Plan, ring: RingPlan, moved: Moved) -> Moved:
-    """Moves one ring: an edit per customer at once, one commit, one push, then every customer watched at once.
+def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: RingPlan, moved: Moved) -> Moved:
+    """Moves one ring: edits at once, one commit, one push, every customer watched at once, then the soak.
 
     A customer's failure is its outcome, never an error here; a ring behind one that failed is not begun.
     """
-    if not endings.may_begin(moved.outcomes):
-        return moved._replace(outcomes=moved.outcomes + endings.not_reached(ring, moved.outcomes))
-    approve(plan, ring)
-    # Whom the plan leaves alone nobody has seen moving: a hold that was lifted since counts for the next plan.
-    edits = [
-        edit_customer.submit(config, moved.commit, plan.release, p.customer, wait_for=moved.watched)
-        if p.standing in ("promote", "unchanged")
-        else Edit(customer=p.customer, standing=p.standing, because=p.because, files={})
-        for p in ring.promotions
+    if moved.stopped:
+        return moved._replace(outcomes=moved.outcomes + endings.not_begun(ring, moved.stopped))
+    try:
+        commit = _write(config, request, plan.release, ring, _edits(config, plan.release, ring, moved))
+    except ReleaseRefused as refused:  # frozen, rejected, or main no longer has the commit
+        return moved._replace(stopped=str(refused), outcomes=moved.outcomes + endings.stopped(ring, refused))
+    outcomes, watched = _watch(config, plan.release, commit)
+    if commit.created and not request.passes("soak"):
+        outcomes = _soak(config, plan.release, ring, commit, outcomes)
+    outcomes, tip = _put_back(config, plan.release, commit, outcomes)
+    stopped = endings.too_many_failures(config, ring.name, outcomes)
+    return Moved(tip, moved.outcomes + outcomes, stopped, watched)
+
+
+def _edits(config: Config, release: Release, ring: RingPlan, moved: Moved) -> Edits:
+    """The ring's edits, a task per customer, or per some of them in a large ring.
+
+    Whom the plan leaves alone nobody has seen moving: a hold that was lifted since counts for the next plan.
+    """
+    moving = [p.customer for p in ring.promotions if p.standing in commits.MOVES]
+    started = [
+        edit_customers.submit(config, moved.commit, release, names, wait_for=moved.watched)
+        for names in _batches(config, moving)
     ]
-    commit = commit_ring(config, plan.release, ring.name, edits, moved.commit, {"Slipway-Run": str(this_run.id)})
-    watching = {c: verify_customer.submit(config, plan.release, c, wait_for=[commit]) for c in endings.watched(commit)}
-    seen = {customer: future.result(raise_on_failure=False) for customer, future in watching.items()}
-    if commit.created and ring.soak_seconds:
-        soak(ring.name, ring.soak_seconds)
-    return Moved(commit.commit, moved.outcomes + endings.settle(commit, seen), tuple(watching.values()))
+    made = {e.customer: e for future in started for e in future.result().edits}
+    return Edits(tip=moved.commit, edits=tuple(made.get(p.customer) or Edit(promotion=p) for p in ring.promotions))
+
+
+def _write(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits) -> RingCommit:
+    """Asks, writes, and asks again as often as the branch moves so that the plan is another one."""
+    before, ring = None, _as(ring, edits)
+    while True:
+        if ring.approve and ring.moving:
+            freezing.require_open(config, request, ring.name)
+        answer = approve(release, ring, before)
+        commit = commit_ring(config, request, release, ring, edits, _trailers(answer))
+        if commit.asks_again is None:
+            return commit
+        before, edits = ring, Edits(tip=commit.commit, edits=commit.asks_again)
+        ring = _as(ring, edits)
+
+
+def _as(ring: RingPlan, edits: Edits) -> RingPlan:
+    return ring.model_copy(update={"promotions": edits.promotions})
+
+
+def _trailers(answer: Approval | None) -> dict[str, str]:
+    approved = {"Slipway-Approved-By": answer.approved_by, "Slipway-Plan": answer.plan_hash} if answer else {}
+    return {"Slipway-Run": str(this_run.id), **approved}
+
+
+def _watch(
+    config: Config, release: Release, commit: RingCommit
+) -> tuple[tuple[Outcome, ...], tuple[PrefectFuture, ...]]:
+    """Every customer of the ring watched until it is seen running the release, or its time is over."""
+    started = {
+        tuple(names): verify_customers.submit(config, release, commit, names)
+        for names in _batches(config, endings.watched(commit))
+    }
+    seen: dict[str, Any] = {}
+    for names, future in started.items():
+        result = future.result(raise_on_failure=False)
+        seen |= result if isinstance(result, dict) else dict.fromkeys(names, result)
+    return endings.settle(commit, seen), tuple(started.values())
+
+
+def _soak(
+    config: Config, release: Release, ring: RingPlan, commit: RingCommit, outcomes: tuple[Outcome, ...]
+) -> tuple[Outcome, ...]:
+    """Lets the ring run for a while, and looks again; a run that was killed meanwhile waits for the rest only."""
+    if not ring.soak_seconds or any(o.outcome == "failed" for o in outcomes):
+        return outcomes
+    soak(ring.name, soak_until(ring.name, ring.soak_seconds))
+    return _watch(config, release, commit)[0]
+
+
+def _put_back(
+    config: Config, release: Release, commit: RingCommit, outcomes: tuple[Outcome, ...]
+) -> tuple[tuple[Outcome, ...], str]:
+    """Puts the customers that failed back, in one commit, when the configuration says so; outcomes, and where the branch is."""
+    failed = [o.customer for o in outcomes if o.outcome == "failed"]
+    if config.rollout.on_failure != "rollback" or not failed:
+        return outcomes, commit.commit
+    hold = Hold(reason=f"release {release.commit[:7]} failed here", owner="slipway")
+    done = roll_back(config, failed, hold, release.commit, partly=True)
+    seen = {}
+    for back in done.customers:
+        looked = verify_customers.submit(config, back.to, done, [back.customer])
+        seen[back.customer] = looked.result(raise_on_failure=False)
+    return endings.rolled_back(outcomes, done, seen), done.commit
+
+
+def _batches(config: Config, names: Sequence[str]) -> list[list[str]]:
+    """One customer each, or several where there are more than `tasks_per_ring`: as many tasks as a person can read."""
+    size = max(1, -(-len(names) // config.gitops.tasks_per_ring))
+    return [list(names[n : n + size]) for n in range(0, len(names), size)]
 
 
 make_release = gates.make_release
@@ -306,7 +368,7 @@ def _spans() -> dict[str, Span]:
     deadline = time.monotonic() + SETTLE_SECONDS
     with get_client(sync_client=True) as client:
         while True:
-            runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [this_run.id]}), limit=200)
+            runs = _task_runs(client)
             if all(r.end_time for r in runs) or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
@@ -321,3 +383,11 @@ def _spans() -> dict[str, Span]:
         )
         for r in done
     }
+
+
+def _task_runs(client: Any) -> list[Any]:
+    """Every task run of this run; the server gives 200 at once."""
+    runs, wanted = [], FlowRunFilter(id={"any_": [this_run.id]})
+    while page := client.read_task_runs(flow_run_filter=wanted, limit=200, offset=len(runs)):
+        runs += page
+    return runs

@@ -19,9 +19,9 @@ from tasks.config import Config, load_config
 from tasks.containers import engine
 from tasks.errors import SlipwayError
 from tasks.git import Mirror
-from tasks.gitops.fleet import locate, paths, target_of
+from tasks.gitops.layout import Layout
 from tasks.gitops.tip import Tip
-from tasks.gitops.yaml_bytes import CannotEdit, Document
+from tasks.gitops.yaml_bytes import CannotEdit
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -57,11 +57,10 @@ class Cluster:
 
     def _wanted(self, commit: str) -> dict[str, dict[str, str]]:
         """Customer -> component -> digest, for customers that have a release and are not there yet."""
-        tip, wanted = Tip.read(self.config, commit), {}
+        layout, wanted = Layout.of(self.config, Tip.read(self.config, commit)), {}
         for customer in self.world.settings.customer_ports:
-            contents = tip.contents(paths(self.config, customer))
             try:
-                digests = {c: self._digest(tip, contents, c, customer) for c in self.config.components}
+                digests = {c: layout.runs(c, customer) for c in self.config.components}
             except CannotEdit as error:
                 log.warning("%s: %s", customer, error)
                 continue
@@ -72,11 +71,6 @@ class Cluster:
             ):
                 wanted[customer] = digests
         return wanted
-
-    def _digest(self, tip: Tip, contents: dict[str, bytes], component: str, customer: str) -> str:
-        target = target_of(self.config, tip, component, customer)
-        value = locate(Document(contents[target.file.replace("{customer}", customer)]), target, customer).value
-        return value.rpartition("@")[2]
 
     def _reconcile(self, wanted: tuple[str, dict[str, str]]) -> None:
         from docker.errors import DockerException

@@ -5,67 +5,119 @@ from collections.abc import Mapping, Sequence
 
 from tasks.command import printable
 from tasks.config import Config
+from tasks.errors import Superseded
+from tasks.failpoints import reach
 from tasks.git import Mirror
-from tasks.gitops.edit import app_mirror, edit_customer
+from tasks.gitops.edit import edit_customers
+from tasks.gitops.freeze import require_open
+from tasks.gitops.layout import Layout
+from tasks.gitops.order import app_mirror, left_main
 from tasks.gitops.push import swap, write_commit
-from tasks.models import Edit, Promotion, Release, RingCommit
+from tasks.gitops.tip import Tip
+from tasks.models import Edit, Edits, Promotion, Release, ReleaseRequest, RingCommit, RingPlan
 
 log = logging.getLogger(__name__)
+MOVES = ("promote", "unchanged")
+Facts = Sequence[tuple[str, str]]
+
+
+class PlanMoved(Exception):
+    """The branch moved so that the plan is another one than what was approved; nothing has been written."""
+
+    def __init__(self, edits: Edits) -> None:
+        super().__init__(edits.tip)
+        self.edits = edits
 
 
 def commit_ring(
-    config: Config, release: Release, ring: str, edits: Sequence[Edit], tip: str, trailers: Mapping[str, str]
+    config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits, trailers: Mapping[str, str]
 ) -> RingCommit:
-    """Writes the ring's edits as ONE commit on `tip` and pushes it, if the branch still is at `tip` (`push.swap`).
+    """Writes the ring's edits as ONE commit on their tip and pushes it, if the branch still is there (`push.swap`).
 
-    When the branch moved, the edits are made again from where it is now. The same release on the same tip gives the
-    same commit id. Raises `ServiceUnavailable` when the remote takes no push.
+    When the branch moved, the edits are made again from where it is now; a ring that asks for approval is asked again
+    when that changes what was approved (`RingCommit.asks_again`). The same release on the same tip gives the same commit
+    id. Raises `Frozen` in a freeze window that nobody overrides, `Superseded` when main no longer has the commit,
+    `ServiceUnavailable` when the remote takes no push.
     """
+    require_open(config, request, ring.name)
+    _require_on_main(config, release)
     mirror = Mirror.open(config.gitops.repository)
     when = app_mirror(config, release.commit).run("show", "--no-patch", "--format=%ct", release.commit)
-    planned = tip if _present(mirror, edits) else ""
+    overrides = [("Slipway-Override", str(o)) for o in request.overrides]
+    planned = edits.tip if _present(mirror, edits.edits) else ""
 
-    def make(at: str) -> str | None:
+    def make(tip: str) -> str | None:
         nonlocal edits
-        if at != planned:
-            edits = _again(config, at, release, edits)
-        files = {path: new for e in edits for path, (_, new) in e.files.items()}
-        message = _message(config, release, ring, edits, trailers)
-        return write_commit(config, mirror, at, files, message, when) if files else None
+        if tip != planned:
+            edits = again(config, release, tip, edits.edits)
+            _require_approved(ring, edits)
+        files = {path: blob for e in edits.edits for path, blob in e.files.items()}
+        message = _message(config, release, ring.name, edits.edits, [*trailers.items(), *overrides])
+        return write_commit(config, mirror, tip, files, message, when) if files else None
 
-    commit, created = swap(config, mirror, tip, make)
-    return _done(ring, commit, created, edits)
+    try:
+        commit, created = swap(config, mirror, edits.tip, make)
+    except PlanMoved as moved:
+        return RingCommit(
+            ring=ring.name, commit=moved.edits.tip, created=False, promotions=(), asks_again=moved.edits.edits
+        )
+    log.info("ring %s: %s %s", ring.name, "commit" if created else "nothing to write at", commit[:7])
+    return RingCommit(ring=ring.name, commit=commit, created=created, promotions=edits.promotions)
 
 
-def _again(config: Config, tip: str, release: Release, edits: Sequence[Edit]) -> list[Edit]:
-    """The edits from another tip. A customer that the plan left alone stays so: nobody has seen it moving."""
-    moving = ("promote", "unchanged")
-    return [edit_customer(config, tip, release, e.customer) if e.standing in moving else e for e in edits]
+def again(config: Config, release: Release, tip: str, edits: Sequence[Edit]) -> Edits:
+    """The edits from another tip, in the same order.
+
+    A customer that the plan left alone stays so: nobody has seen it moving. One whose files are gone is not made again.
+    """
+    moving = [e.customer for e in edits if e.promotion.standing in MOVES]
+    layout = Layout.of(config, Tip.read(config, tip))
+    there = [name for name in moving if name in layout.with_files]
+    new = {e.customer: e for e in edit_customers(config, tip, release, there).edits}
+    gone = {name: _gone(next(e.promotion for e in edits if e.customer == name)) for name in set(moving) - set(there)}
+    return Edits(tip=tip, edits=tuple((new | gone).get(e.customer, e) for e in edits))
+
+
+def _gone(before: Promotion) -> Edit:
+    because = "somebody took its files out of the GitOps repository since the plan was made"
+    return Edit(promotion=Promotion(customer=before.customer, ring=before.ring, standing="gone", because=because))
+
+
+def _require_on_main(config: Config, release: Release) -> None:
+    if tip := left_main(config, release.commit):
+        raise Superseded.because(
+            f"superseded: {config.app.branch} no longer has {release.commit[:7]}",
+            f"{config.app.repository}, {config.app.branch} is at {tip[:7]}",
+            f"nothing, if it was taken back; otherwise push {release.commit[:7]} to {config.app.branch} again",
+        )
+    reach("order:checked")
+
+
+def _require_approved(ring: RingPlan, edits: Edits) -> None:
+    """Raises `PlanMoved` when a person approved the ring and it is another one now."""
+    now = ring.model_copy(update={"promotions": edits.promotions})
+    if ring.approve and ring.moving and now.moving and now.hash != ring.hash:
+        raise PlanMoved(edits)
 
 
 def _present(mirror: Mirror, edits: Sequence[Edit]) -> bool:
     """Whether the blobs of the edits are on this machine; a retried run may go on at another one."""
-    blobs = [new for e in edits for _, new in e.files.values()]
+    blobs = [blob for e in edits for blob in e.files.values()]
     if not blobs:
         return True
     told = mirror.run("cat-file", "--batch-check", stdin="".join(f"{b}\n" for b in blobs).encode())
     return not any(line.endswith(" missing") for line in told.splitlines())
 
 
-def _done(ring: str, commit: str, created: bool, edits: Sequence[Edit]) -> RingCommit:
-    log.info("ring %s: %s %s", ring, "commit" if created else "nothing to write at", commit[:7])
-    promotions = tuple(Promotion(customer=e.customer, ring=ring, standing=e.standing, because=e.because) for e in edits)
-    return RingCommit(ring=ring, commit=commit, created=created, promotions=promotions)
-
-
-def _message(config: Config, release: Release, ring: str, edits: Sequence[Edit], trailers: Mapping[str, str]) -> str:
+def _message(config: Config, release: Release, ring: str, edits: Sequence[Edit], trailers: Facts) -> str:
     names = [e.customer for e in edits if e.files]
     count = f"{len(names)} customer{'s' if len(names) != 1 else ''}"
-    facts = [("Slipway-Release", release.commit), ("Slipway-Ring", ring)]
+    line = app_mirror(config, release.commit).run("rev-list", "--first-parent", "--count", release.commit)
+    facts = [("Slipway-Release", release.commit), ("Slipway-Order", line), ("Slipway-Ring", ring)]
     facts += [("Slipway-Image", f"{i.component} {i.digest}") for i in release.images]
     facts += [("Slipway-Head", release.head)] if release.head else []
     facts += [("Slipway-Contract", revision) for revision in release.contracts]
-    facts += list(trailers.items())
+    facts += trailers
     return (
         f"{config.app.name}: release {release.commit[:7]} to ring {ring} ({count})\n\n"
         f"{printable(release.subject)}\n\nCustomers: {', '.join(names)}\n\n"

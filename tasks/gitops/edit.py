@@ -1,156 +1,156 @@
 """What one release changes in one customer's files, computed from the bytes of one commit."""
 
-import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tasks.config import Config, Target
-from tasks.git import Mirror
+from tasks.config import Config
 from tasks.gitops import state
-from tasks.gitops.fleet import customer as read_customer
-from tasks.gitops.fleet import folders, locate, paths, ring_of, target_of
+from tasks.gitops.diff import diff
+from tasks.gitops.fleet import ring_of
+from tasks.gitops.layout import Layout
+from tasks.gitops.order import Order
+from tasks.gitops.push import write_blobs
+from tasks.gitops.state import State
+from tasks.gitops.target import identity, wanted
 from tasks.gitops.tip import Tip
-from tasks.gitops.yaml_bytes import CannotEdit, Document, Scalar
-from tasks.models import Customer, Edit, Image, Release, Standing
+from tasks.gitops.yaml_bytes import CannotEdit, Scalar
+from tasks.models import Edit, Edits, PendingMigration, Promotion, Release, Standing, tag_of
 
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-# Registry/repository, and a tag, a digest or both: without either the tag stands in another key, which would be left.
-REFERENCE = re.compile(
-    r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+((:\w[\w.-]{0,127})(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})", re.ASCII
-)
+Files = dict[str, tuple[bytes | None, bytes]]
+"""Path -> content before (None: not there) and after."""
+
+
+class Conflict(CannotEdit):
+    """A person put another value there, and knew why; it is kept."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A customer's standing in a release, its digests now, and its files before and after (None: not there)."""
+    """A customer's standing in a release, what its images say now, and its files before and after."""
 
     standing: Standing
     because: str = ""
     current: dict[str, str] = field(default_factory=dict)
-    files: dict[str, tuple[bytes | None, bytes]] = field(default_factory=dict)
+    files: Files = field(default_factory=dict)
+    head: str | None = None
 
 
-def edit_customer(config: Config, tip: str, release: Release, customer: str) -> Edit:
-    """The new blobs of one customer at one commit, its state file included: all of its files, or none.
+def edit_customers(config: Config, tip: str, release: Release, customers: Sequence[str]) -> Edits:
+    """The edits of these customers at one commit, each for itself: all of a customer's files, or none.
 
-    Writes blobs to the mirror and nothing else; the same commit and release give the same blobs.
+    Writes blobs to the mirror, by one process, and nothing else; the same commit and release give the same blobs.
     """
-    at = Tip.read(config, tip, [*paths(config, customer), *folders(config, customer)])
-    change = compute(config, at, release, customer)
-    files = {
-        p: (_blob(at, p), at.mirror.run("hash-object", "-w", "--stdin", stdin=new))
-        for p, (_, new) in change.files.items()
-    }
-    return Edit(customer=customer, standing=change.standing, because=change.because, files=files)
+    layout, order = Layout.of(config, Tip.read(config, tip)), Order(config, release.commit)
+    layout.load(customers)
+    changes = {name: compute(layout, order, release, name) for name in customers}
+    blobs = iter(write_blobs(layout.tip.mirror, [new for c in changes.values() for _, new in c.files.values()]))
+    edits = tuple(
+        Edit(promotion=promotion(config, release, name, change), files={path: next(blobs) for path in change.files})
+        for name, change in changes.items()
+    )
+    return Edits(tip=tip, edits=edits)
 
 
-def compute(config: Config, tip: Tip, release: Release, name: str) -> Change:
+def promotion(config: Config, release: Release, name: str, change: Change) -> Promotion:
+    """A change as people read it."""
+    moves = change.standing == "promote"
+    return Promotion(
+        customer=name,
+        ring=ring_of(config, name) or "none",
+        standing=change.standing,
+        because=change.because,
+        current=change.current,
+        coming={i.component: i.digest for i in release.images} if moves else {},
+        diff="".join(diff(path, old, new) for path, (old, new) in sorted(change.files.items())),
+        migrations=pending(release, change.head) if moves else (),
+    )
+
+
+def pending(release: Release, head: str | None) -> tuple[PendingMigration, ...]:
+    """What the database of a customer at this head is still to run."""
+    return release.pending.get(head or "", ())
+
+
+def compute(layout: Layout, order: Order, release: Release, name: str) -> Change:
     """A pure function of a commit and a release. What stands against the promotion is its standing, not an error."""
-    contents = tip.contents(paths(config, name))
-    if not contents and not any(tip.obstacle(p) for p in paths(config, name)):
-        return Change("refused", f"{name} is no longer in the GitOps repository")
-    ring = ring_of(config, name)
-    if ring is None:
+    if ring_of(layout.config, name) is None:
         return Change("refused", f"{name} stands in no ring of release.yaml any more")
-    customer = read_customer(config, tip, contents, name, ring)
-    if standing := _against(config, release, customer):
-        return standing
     try:
-        return _change(config, tip, contents, release, customer)
+        stated = state.of(layout.tip, name)
+        return _against(order, stated) or _change(layout, release, stated)
     except CannotEdit as error:
-        return Change("refused", f"{error.problem}; {error.next_step}")
+        where = f" ({error.where})" if error.where else ""
+        standing: Standing = "conflict" if isinstance(error, Conflict) else "refused"
+        return Change(standing, f"{error.problem}{where}; {error.next_step}")
 
 
-def _against(config: Config, release: Release, customer: Customer) -> Change | None:
-    """What keeps a customer where it is: a problem of its files, a hold, or a release that is not older."""
-    if customer.problem:
-        return Change("refused", f"{customer.problem.what} ({customer.problem.where}); {customer.problem.next_step}")
-    if customer.hold:
-        until = f" until {customer.hold.until}" if customer.hold.until else ""
-        return Change("held", f"held by {customer.hold.owner}{until}: {customer.hold.reason}")
-    if customer.release is None or customer.release == release.commit:
-        return None
-    app = app_mirror(config, release.commit)
-    if not app.has_commit(customer.release):
-        return Change("refused", f"runs {customer.release[:7]}, which main no longer has; order cannot be told")
-    if app.is_ancestor(customer.release, release.commit):
-        return None
-    newer = app.is_ancestor(release.commit, customer.release)
-    return Change(
-        "superseded" if newer else "refused",
-        f"runs {customer.release[:7]}, which is {'newer' if newer else 'on another line'}",
-    )
+def _against(order: Order, stated: State) -> Change | None:
+    """What keeps a customer where it is: a hold, or a release that is not older."""
+    if stated.hold and state.holds(stated.hold):
+        until = f" until {stated.hold.until}" if stated.hold.until else ""
+        return Change("held", f"held by {stated.hold.owner}{until}: {stated.hold.reason}")
+    runs = stated.release.commit if stated.release else order.commit
+    match order.of(runs):
+        case "newer":
+            return Change("superseded", f"runs {runs[:7]}, which is newer")
+        case "aside":
+            return Change("refused", f"runs {runs[:7]}, which is on another line")
+        case "unknown":
+            return Change("refused", f"runs {runs[:7]}, which main no longer has; order cannot be told")
+    return None
 
 
-def app_mirror(config: Config, commit: str) -> Mirror:
-    """The app's mirror with this commit in it: a retried run may go on where nothing has been fetched yet."""
-    mirror = Mirror.open(config.app.repository)
-    if not mirror.has_commit(commit):
-        mirror.fetch(config.app.branch)
-    return mirror
-
-
-def _change(config: Config, tip: Tip, contents: dict[str, bytes], release: Release, customer: Customer) -> Change:
-    changed, current = rewritten(config, tip, contents, release, customer)
-    deployed = {i.component: i.digest for i in release.images}
-    stated = {c: d.digest for c, d in customer.components.items()}
-    if not changed and customer.head == release.head and stated == deployed:
+def _change(layout: Layout, release: Release, stated: State) -> Change:
+    changed, current = rewritten(layout, release, stated)
+    done = stated.release
+    same = done is not None and done.head == release.head and _digests(done.components) == _digests(release.deployed)
+    if same and not changed:
         return Change("unchanged", "runs these images already", current)
-    where = state.path(customer.name)
+    where = state.path(stated.customer)
+    new = state.write(stated.customer, release)
     return Change(
-        "promote", "", current, {**changed, where: (contents.get(where), state.write(customer.name, release))}
+        "promote", "", current, {**changed, where: (layout.tip.content(where), new)}, done.head if done else None
     )
 
 
-def rewritten(
-    config: Config, tip: Tip, contents: dict[str, bytes], release: Release, customer: Customer
-) -> tuple[dict[str, tuple[bytes | None, bytes]], dict[str, str]]:
-    """The files that name the release's images, before and after where they differ, and each component's digest until now.
+def _digests(components: Mapping[str, object]) -> dict[str, str]:
+    return {name: deployed.digest for name, deployed in components.items()}  # type: ignore[attr-defined]
+
+
+def rewritten(layout: Layout, release: Release, stated: State) -> tuple[Files, dict[str, str]]:
+    """The files that name the release's images, before and after where they differ, and what each component ran until now.
 
     Raises `CannotEdit`; nothing but the images' values ever differs.
     """
-    documents: dict[str, Document] = {}
-    wanted: dict[str, dict[Scalar, str]] = {}
+    values: dict[str, dict[Scalar, str]] = {}
     current: dict[str, str] = {}
     for image in release.images:
-        target = target_of(config, tip, image.component, customer.name)
-        file = target.file.replace("{customer}", customer.name)
-        document = documents.setdefault(file, Document(contents[file]))
-        scalar = locate(document, target, customer.name)
-        if wanted.setdefault(file, {}).setdefault(scalar, value := _value(scalar, image, target)) != value:
-            raise CannotEdit(f"{image.component} and another component name the same value", "correct gitops.targets")
-        current[image.component] = _digest(scalar.value)
-        _require_ours(customer, image.component, current[image.component], image.digest)
-    new = {file: documents[file].replaced(values) for file, values in wanted.items()}
-    return {file: (contents[file], content) for file, content in new.items() if content != contents[file]}, current
+        target, file = layout.place(image.component, stated.customer)
+        with state.named(file):
+            found = wanted(layout.tip.document(file), target, stated.customer, image)
+            current[image.component] = identity(next(iter(found)).value)
+            _require_ours(stated, image.component, current[image.component], {image.digest, image.tag})
+            _join(values.setdefault(file, {}), found, image.component)
+    files: Files = {}
+    for file, scalars in values.items():
+        with state.named(file):
+            before, after = layout.tip.content(file), layout.tip.document(file).replaced(scalars)
+            files |= {file: (before, after)} if before != after else {}
+    return files, current
 
 
-def _require_ours(customer: Customer, component: str, found: str, wanted: str) -> None:
-    """A digest that no release of ours wrote was put there by a person, who knew why; it is kept."""
-    known = customer.components.get(component)
-    if known and found not in (known.digest, wanted):
-        raise CannotEdit(
+def _join(values: dict[Scalar, str], found: Mapping[Scalar, str], component: str) -> None:
+    for scalar, text in found.items():
+        if values.setdefault(scalar, text) != text:
+            raise CannotEdit(f"{component} and another component name the same value", "correct gitops.targets")
+
+
+def _require_ours(stated: State, component: str, found: str, wanted: set[str]) -> None:
+    """A value that no release of ours wrote was put there by a person: newer or not, it is kept and told."""
+    known = stated.release.components.get(component) if stated.release else None
+    if known and found not in wanted | {known.digest, tag_of(known.tree)}:
+        raise Conflict(
             f"{component} was changed by hand to {found[:19] or 'something else'}",
-            f"put {known.digest[:19]} back, or write the new digest into {state.path(customer.name)} too; "
+            f"put {known.digest[:19]} back, or write the new digest into {state.path(stated.customer)} too; "
             "add a hold there if it must stay",
         )
-
-
-def _value(scalar: Scalar, image: Image, target: Target) -> str:
-    """The new text in the form that the old one has: a bare digest, or a whole image reference."""
-    if DIGEST.fullmatch(scalar.value):
-        return image.digest
-    if target.image is None and REFERENCE.fullmatch(scalar.value):
-        return image.reference
-    raise CannotEdit(
-        f"{'.'.join(str(p) for p in scalar.path[1:])} is {scalar.value[:40]!r}, neither a digest nor an image reference",
-        "put the running digest there (sha256:...), or the whole reference; a tag may move",
-    )
-
-
-def _digest(value: str) -> str:
-    match = DIGEST.search(value)
-    return match[0] if match else ""
-
-
-def _blob(tip: Tip, path: str) -> str:
-    return tip.entries[path].blob if path in tip.entries else ""

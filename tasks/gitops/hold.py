@@ -9,10 +9,10 @@ import yaml
 from tasks.command import printable
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
-from tasks.git import Mirror
 from tasks.gitops import state
-from tasks.gitops.fleet import paths, read_fleet
-from tasks.gitops.push import swap, write_commit
+from tasks.gitops.fleet import require_customers
+from tasks.gitops.layout import Layout
+from tasks.gitops.push import swap, write_blobs, write_commit
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
 from tasks.models import Hold, Reason, Value
@@ -67,44 +67,34 @@ def with_hold(content: bytes, customer: str, wanted: Hold | None) -> bytes:
 def _write(
     config: Config, customers: Sequence[str], wanted: Hold | None, what: str, trailers: dict[str, str]
 ) -> HoldCommit:
-    fleet = read_fleet(config)
-    _require_known(customers, [c.name for c in fleet.customers])
-    mirror, when = Mirror.open(config.gitops.repository), str(int(time.time()))
+    tip = Tip.read(config)
+    require_customers(customers, Layout.of(config, tip).names)
+    when = str(int(time.time()))
     facts = "".join(f"{key}: {printable(value)}\n" for key, value in trailers.items() if value)
     message = f"{config.app.name}: {printable(what)}\n\n{facts}"
 
-    def make(tip: str) -> str | None:
-        files = _files(config, tip, customers, wanted)
-        return write_commit(config, mirror, tip, files, message, when) if files else None
+    def make(at: str) -> str | None:
+        contents = _contents(Tip.read(config, at), customers, wanted)
+        blobs = write_blobs(tip.mirror, list(contents.values()))
+        files = dict(zip(contents, blobs, strict=True))
+        return write_commit(config, tip.mirror, at, files, message, when) if files else None
 
-    commit, created = swap(config, mirror, fleet.tip, make)
+    commit, created = swap(config, tip.mirror, tip.commit, make)
     return HoldCommit(commit=commit, created=created, customers=tuple(sorted(customers)))
 
 
-def _files(config: Config, tip: str, customers: Sequence[str], wanted: Hold | None) -> dict[str, str]:
-    """State file -> new blob, of the customers that are not as asked yet. Raises `ReleaseRefused` with what is wrong at each."""
-    at = Tip.read(config, tip, [p for c in customers for p in paths(config, c)])
-    contents = at.contents(state.path(c) for c in customers)
-    files, reasons = {}, []
+def _contents(tip: Tip, customers: Sequence[str], wanted: Hold | None) -> dict[str, bytes]:
+    """State file -> new content, of the customers that are not as asked yet. Raises `ReleaseRefused` with what is wrong at each."""
+    contents, reasons = {}, []
+    tip.load(state.path(c) for c in customers)
     for name in sorted(set(customers)):
         where = state.path(name)
         try:
-            if obstacle := at.obstacle(where):
-                raise CannotEdit(obstacle, "put a plain file there")
-            old = contents.get(where, f"customer: {json.dumps(name)}\n".encode())
-            if state.read(old, name).hold != wanted:
-                files[where] = at.mirror.run("hash-object", "-w", "--stdin", stdin=with_hold(old, name, wanted))
+            if state.of(tip, name).hold != wanted:
+                old = tip.content(where) or f"customer: {json.dumps(name)}\n".encode()
+                contents[where] = with_hold(old, name, wanted)
         except CannotEdit as error:
             reasons.append(Reason(what=f"{name}: {error.problem}", where=where, next_step=error.next_step))
     if reasons:
         raise ReleaseRefused(*reasons)
-    return files
-
-
-def _require_known(customers: Sequence[str], known: Sequence[str]) -> None:
-    if unknown := sorted(set(customers) - set(known)):
-        raise ReleaseRefused.because(
-            f"{', '.join(unknown)}: not in the GitOps repository",
-            "the command line",
-            f"customers are {', '.join(known)}",
-        )
+    return contents

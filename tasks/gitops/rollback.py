@@ -9,95 +9,98 @@ from tasks.errors import ReleaseRefused
 from tasks.git import Mirror
 from tasks.gitops import state
 from tasks.gitops.edit import rewritten
-from tasks.gitops.fleet import customer as read_customer
-from tasks.gitops.fleet import paths, read_fleet, ring_of
+from tasks.gitops.fleet import require_customers
 from tasks.gitops.hold import with_hold
-from tasks.gitops.push import swap, write_commit
-from tasks.gitops.state import Released
+from tasks.gitops.layout import Layout
+from tasks.gitops.push import swap, write_blobs, write_commit
+from tasks.gitops.state import Released, State
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
-from tasks.models import Deployed, Hold, Image, Reason, Release, Value
+from tasks.models import Back, CommitId, Deployed, Hold, Image, Reason, Release, RollbackCommit
 
 CONTRACT = "Slipway-Contract"
 HISTORY = 200
 
 
-class Back(Value):
-    """Where one customer goes back to."""
-
-    customer: str
-    from_commit: str
-    to_commit: str
-
-
-class RollbackCommit(Value):
-    """The commit that put customers back and holds them there."""
-
-    commit: str
-    created: bool
-    customers: tuple[Back, ...]
-
-
-def rollback(config: Config, customers: Sequence[str], wanted: Hold) -> RollbackCommit:
+def rollback(config: Config, customers: Sequence[str], wanted: Hold, release: CommitId | None = None) -> RollbackCommit:
     """Puts exactly these customers back to the release before, in ONE commit, each with this hold.
 
     The databases stay as they are: migrations are not taken back, so a contract that has run in between refuses it,
-    and so do files that a person has changed since. All customers are put back, or none: raises `ReleaseRefused`
-    with what is wrong at each.
+    and so do files that a person has changed since. With `release` only customers that run it are put back, so that a
+    second run does not go back twice. All customers are put back, or none: raises `ReleaseRefused` with what is wrong at each.
     """
-    fleet, mirror = read_fleet(config), Mirror.open(config.gitops.repository)
-    known = {c.name for c in fleet.customers}
-    if unknown := sorted(set(customers) - known):
-        raise ReleaseRefused.because(
-            f"{', '.join(unknown)}: not in the GitOps repository",
-            "the command line",
-            f"customers are {', '.join(sorted(known))}",
-        )
-    when, done = str(int(time.time())), []
-
-    def make(tip: str) -> str:
-        nonlocal done
-        files, done = _files(config, mirror, tip, sorted(set(customers)), wanted)
-        return write_commit(config, mirror, tip, files, _message(config, done, wanted), when)
-
-    commit, created = swap(config, mirror, fleet.tip, make)
-    return RollbackCommit(commit=commit, created=created, customers=tuple(done))
+    done = put_back(config, customers, wanted, release)
+    if done.refused:
+        raise ReleaseRefused(*done.refused.values())
+    return done
 
 
-def _files(
-    config: Config, mirror: Mirror, tip: str, names: Sequence[str], wanted: Hold
-) -> tuple[dict[str, str], list[Back]]:
-    at = Tip.read(config, tip, [p for n in names for p in paths(config, n)])
-    files: dict[str, str] = {}
-    done, reasons = [], []
-    for name in names:
-        try:
-            back, changed = _one(config, mirror, at, name, wanted)
-        except CannotEdit as error:
-            reasons.append(Reason(what=f"{name}: {error.problem}", where=state.path(name), next_step=error.next_step))
-            continue
-        done.append(back)
-        files |= {path: at.mirror.run("hash-object", "-w", "--stdin", stdin=new) for path, new in changed.items()}
-    if reasons:
-        raise ReleaseRefused(*reasons)
-    return files, done
+def put_back(
+    config: Config, customers: Sequence[str], wanted: Hold, release: CommitId | None = None, partly: bool = False
+) -> RollbackCommit:
+    """As `rollback`, with the reasons as values. `partly`: those that can go back do, whatever keeps the others."""
+    tip, names = Tip.read(config), sorted(set(customers))
+    require_customers(names, Layout.of(config, tip).names)
+    when, attempt = str(int(time.time())), _Attempt(config, names, wanted, release)
+
+    def make(at: str) -> str | None:
+        contents = attempt.contents(at)
+        if not contents or (attempt.refused and not partly):
+            return None
+        blobs = write_blobs(tip.mirror, list(contents.values()))
+        files = dict(zip(contents, blobs, strict=True))
+        return write_commit(config, tip.mirror, at, files, _message(config, attempt.backs, wanted), when)
+
+    commit, created = swap(config, tip.mirror, tip.commit, make)
+    return RollbackCommit(commit=commit, created=created, customers=tuple(attempt.backs), refused=attempt.refused)
 
 
-def _one(config: Config, mirror: Mirror, at: Tip, name: str, wanted: Hold) -> tuple[Back, dict[str, bytes]]:
-    contents = at.contents(paths(config, name))
-    customer = read_customer(config, at, contents, name, ring_of(config, name) or "")
-    if customer.problem:
-        raise CannotEdit(customer.problem.what, customer.problem.next_step)
-    if customer.release is None:
-        raise CannotEdit("it has no release yet", "there is nothing to go back to")
-    before = _before(mirror, at.commit, name, customer.release)
-    images = tuple(_image(config, component, deployed) for component, deployed in before.components.items())
-    # The database is where the newer release left it.
-    release = Release(commit=before.commit, subject="rollback", images=images, head=customer.head)
-    files, _ = rewritten(config, at, contents, release, customer)
-    changed = {path: new for path, (_, new) in files.items()}
-    changed[state.path(name)] = with_hold(state.write(name, release), name, wanted)
-    return Back(customer=name, from_commit=customer.release, to_commit=before.commit), changed
+class _Attempt:
+    """What a rollback would write at one tip: who goes back where, and what keeps the others."""
+
+    def __init__(self, config: Config, names: Sequence[str], wanted: Hold, release: CommitId | None) -> None:
+        self.config, self.names, self.wanted, self.release = config, names, wanted, release
+        self.backs: list[Back] = []
+        self.refused: dict[str, Reason] = {}
+
+    def contents(self, tip: str) -> dict[str, bytes]:
+        """Path -> new content of every file that changes, all customers together."""
+        self.backs, self.refused, contents = [], {}, {}
+        layout = Layout.of(self.config, Tip.read(self.config, tip))
+        layout.load(self.names)
+        for name in self.names:
+            try:
+                contents |= self._one(layout, name)
+            except CannotEdit as error:
+                where = error.where or state.path(name)
+                self.refused[name] = Reason(what=f"{name}: {error.problem}", where=where, next_step=error.next_step)
+        return contents
+
+    def _one(self, layout: Layout, name: str) -> dict[str, bytes]:
+        stated = state.of(layout.tip, name)
+        if stated.release is None:
+            raise CannotEdit("it has no release yet", "there is nothing to go back to")
+        if self.release and stated.release.commit != self.release:
+            self._already(stated)
+            return {}
+        before = _before(layout.tip.mirror, layout.tip.commit, name, stated.release.commit)
+        images = tuple(_image(self.config, component, deployed) for component, deployed in before.components.items())
+        # The database is where the newer release left it.
+        release = Release(commit=before.commit, subject="rollback", images=images, head=stated.release.head)
+        files, _ = rewritten(layout, release, stated)
+        self.backs.append(Back(customer=name, from_commit=stated.release.commit, to=release))
+        changed = {path: new for path, (_, new) in files.items()}
+        return {**changed, state.path(name): with_hold(state.write(name, release), name, self.wanted)}
+
+    def _already(self, stated: State) -> None:
+        """A second run finds the customer where the first one put it; a newer release there is left alone."""
+        if not self.release or not stated.release or stated.hold != self.wanted:
+            raise CannotEdit(
+                f"it no longer runs {(self.release or '')[:7]}", "see `slipway status`; nothing was put back"
+            )
+        images = tuple(_image(self.config, c, d) for c, d in stated.release.components.items())
+        back = Release(commit=stated.release.commit, subject="rollback", images=images, head=stated.release.head)
+        self.backs.append(Back(customer=stated.customer, from_commit=self.release, to=back))
 
 
 def _before(mirror: Mirror, tip: str, name: str, current: str) -> Released:
@@ -133,7 +136,8 @@ def _image(config: Config, component: str, deployed: Deployed) -> Image:
 
 
 def _message(config: Config, done: Sequence[Back], wanted: Hold) -> str:
-    lines = "".join(f"{b.customer}: {b.from_commit[:7]} -> {b.to_commit[:7]}\n" for b in done)
+    lines = "".join(f"{b.customer}: {b.from_commit[:7]} -> {b.to.commit[:7]}\n" for b in done)
     facts = [("Slipway-Rollback-By", wanted.owner), ("Slipway-Rollback-Reason", wanted.reason)]
+    facts += [("Slipway-Rollback-From", b) for b in sorted({b.from_commit for b in done})]
     trailers = "".join(f"{key}: {printable(value)}\n" for key, value in facts)
     return f"{config.app.name}: {', '.join(b.customer for b in done)} back\n\n{lines}\n{trailers}"

@@ -2,10 +2,13 @@
 
 import datetime
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
 
+from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit, Document, children
 from tasks.models import CommitId, Deployed, Hold, Release, Value
 
@@ -35,6 +38,26 @@ class State(Value):
 def path(customer: str) -> str:
     """Where a customer's state file is."""
     return f"{FOLDER}/{customer}.yaml"
+
+
+@contextmanager
+def named(file: str) -> Iterator[None]:
+    """What cannot be edited in this block cannot be edited in this file."""
+    try:
+        yield
+    except CannotEdit as error:
+        error.where = error.where or file
+        raise
+
+
+def of(tip: Tip, name: str) -> State:
+    """The state of a customer at a commit; without a state file nothing is known of it. Raises `CannotEdit`."""
+    where = path(name)
+    with named(where):
+        if obstacle := tip.obstacle(where):
+            raise CannotEdit(obstacle, "put a plain file there")
+        content = tip.content(where)
+        return State(customer=name) if content is None else read(content, name)
 
 
 def read(content: bytes, name: str) -> State:

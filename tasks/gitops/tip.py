@@ -1,14 +1,16 @@
 """One commit of the GitOps repository, read from git objects: no work tree, so links, filters and hooks do nothing."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
 from tasks.config import Config
 from tasks.git import Mirror
-from tasks.gitops.yaml_bytes import MAX_BYTES
+from tasks.gitops.yaml_bytes import MAX_BYTES, CannotEdit, Document
 
 REGULAR = ("100644", "100755")
+DOCUMENTS = 64
 
 
 @dataclass(frozen=True)
@@ -22,23 +24,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tip:
-    """The files of one commit, all of them or those asked for."""
+    """The files of one commit; what was loaded of them stays in memory, what was parsed last too."""
 
     mirror: Mirror
     commit: str
-    entries: dict[str, Entry]
+    entries: Mapping[str, Entry]
+    _contents: dict[str, bytes] = field(default_factory=dict)
+    _documents: dict[str, Document] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, config: Config, commit: str | None = None, paths: Sequence[str] | None = None) -> "Tip":
-        """The branch as it is now, or one commit of it; with `paths` only these are listed."""
+    def read(cls, config: Config, commit: str | None = None) -> "Tip":
+        """The branch as it is now, or one commit of it."""
         mirror = Mirror.open(config.gitops.repository)
         if commit is None or not mirror.has_commit(commit):
             fetched = mirror.fetch(config.gitops.branch)
             commit = commit or fetched
-        # Literal: a customer's file name is a name, never a pattern.
-        deep = [] if paths else ["-r"]
-        listing = mirror.run_bytes("--literal-pathspecs", "ls-tree", *deep, "-l", "-z", commit, "--", *(paths or []))
-        return cls(mirror, commit, dict(_entries(listing)))
+        return cls(mirror, commit, _listing(mirror.directory, commit))
 
     def obstacle(self, path: str) -> str | None:
         """Why a file that seems to be there is not read: a link or submodule on the way to it, or its size."""
@@ -49,14 +50,38 @@ class Tip:
             return f"{path} is larger than {MAX_BYTES} bytes"
         return None
 
-    def contents(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """Path -> bytes of the files that are there with nothing in the way, by one git process."""
-        wanted = [p for p in paths if p in self.entries and not self.obstacle(p)]
-        if not wanted:
-            return {}
-        request = "".join(f"{self.entries[p].blob}\n" for p in wanted).encode()
-        answer = self.mirror.run_bytes("cat-file", "--batch", stdin=request)
-        return dict(zip(wanted, _blobs(answer), strict=True))
+    def load(self, paths: Iterable[str]) -> None:
+        """Brings the files that are there, with nothing in the way, into memory by one git process."""
+        wanted = [p for p in dict.fromkeys(paths) if self._is_new(p)]
+        if wanted:
+            request = "".join(f"{self.entries[p].blob}\n" for p in wanted).encode()
+            answer = self.mirror.run_bytes("cat-file", "--batch", stdin=request)
+            self._contents.update(zip(wanted, _blobs(answer), strict=True))
+
+    def content(self, path: str) -> bytes | None:
+        """The bytes of a file; None when it is not there, or something is in the way."""
+        self.load([path])
+        return self._contents.get(path)
+
+    def document(self, path: str) -> Document:
+        """A file, parsed once however many customers stand in it. Raises `CannotEdit`."""
+        if path not in self._documents:
+            if (content := self.content(path)) is None:
+                raise CannotEdit(self.obstacle(path) or f"there is no {path}", "put a plain file of usual size there")
+            while len(self._documents) >= DOCUMENTS:
+                self._documents.pop(next(iter(self._documents)))
+            self._documents[path] = Document(content)
+        return self._documents[path]
+
+    def _is_new(self, path: str) -> bool:
+        return path in self.entries and path not in self._contents and not self.obstacle(path)
+
+
+@lru_cache(maxsize=4)
+def _listing(directory: Path, commit: str) -> Mapping[str, Entry]:
+    """Every file of a commit, which never changes."""
+    mirror = Mirror(directory, "")
+    return dict(_entries(mirror.run_bytes("ls-tree", "-r", "-l", "-z", commit)))
 
 
 def _entries(listing: bytes) -> Iterable[tuple[str, Entry]]:
@@ -64,9 +89,8 @@ def _entries(listing: bytes) -> Iterable[tuple[str, Entry]]:
         if line:
             meta, _, path = line.partition(b"\t")
             mode, kind, blob, size = meta.decode().split()
-            if kind != "tree":
-                name = path.decode("utf-8", "surrogateescape")
-                yield name, Entry(mode, blob, int(size) if kind == "blob" else 0)
+            name = path.decode("utf-8", "surrogateescape")
+            yield name, Entry(mode, blob, int(size) if kind == "blob" else 0)
 
 
 def _blobs(answer: bytes) -> Iterable[bytes]:

@@ -5,19 +5,29 @@ may differ. Comments, quoting, indentation, line ends, a byte order mark and oth
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import yaml
 
 from tasks.gitops.yaml_path import Step, steps
 
-MAX_BYTES = 500_000
+MAX_BYTES = 2_000_000
+MAX_EVENTS = 200_000
+MAX_DEPTH = 100
+# libyaml where the wheel has it: twelve times as quick. Its composer calls itself for each level and ends the whole process
+# on 100,000 open brackets, so the depth is counted before, event by event, which takes no stack.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DEEPER = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
+SHALLOWER = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 Path = tuple[str | int, ...]
+Hit = tuple[Path, list[yaml.Node]]
 
 
 class CannotEdit(ValueError):
-    """The scalar cannot be found or changed safely; `problem` says why and `next_step` what to do."""
+    """The scalar cannot be found or changed safely; `problem` says why, `where` in which file, `next_step` what to do."""
+
+    where = ""
 
     def __init__(self, problem: str, next_step: str) -> None:
         super().__init__(problem)
@@ -39,14 +49,19 @@ class Document:
     """A YAML file whose scalars can be looked up and replaced."""
 
     def __init__(self, content: bytes) -> None:
-        """Parses the file with the pure Python parser: the C one crashes the process on deep nesting."""
+        """Parses the file. Raises `CannotEdit` for what is no YAML, too large, or nested too deeply."""
         if len(content) > MAX_BYTES:
             raise CannotEdit(
                 f"the file is larger than {MAX_BYTES} bytes", "split it; a customer's values should be small"
             )
+        self._single: set[int] = set()
         try:
-            self.text = content.decode("utf-8")
-            self.roots = [r for r in yaml.compose_all(self.text, yaml.SafeLoader) if r is not None]
+            text = content.decode("utf-8")
+            # libyaml does not count a byte order mark among the characters, the pure parser does.
+            self.mark = text[: text.startswith("\ufeff")]
+            self.text = text[len(self.mark) :]
+            _require_bounds(self.text)
+            self.roots = [r for r in yaml.compose_all(self.text, LOADER) if r is not None]
             self.shared = _shared(self.roots)
         except UnicodeDecodeError as error:
             raise CannotEdit(f"the file is not UTF-8 at byte {error.start}", "save it as UTF-8") from error
@@ -54,30 +69,27 @@ class Document:
             raise CannotEdit(
                 f"the file is not YAML: {' '.join(str(error).split())[:300]}", "mend the syntax"
             ) from error
-        except RecursionError as error:
-            raise CannotEdit("the file is nested too deeply", "is this the right file?") from error
 
     def at(self, path: str) -> Scalar:
         """The scalar at this path (`yaml_path`), in the one document that has it. Raises `CannotEdit`."""
-        return self._only(path, lambda root: _walk(root, steps(path)))
-
-    def kustomize_digest(self, image: str) -> Scalar:
-        """The `digest` of the one entry under `images:` with this name. Raises `CannotEdit`."""
-        return self._only(f"images[name={image}].digest", lambda root: _image_entry(root, image))
-
-    def _only(self, name: str, find: Callable[[yaml.Node], list[tuple[Path, list[yaml.Node]]]]) -> Scalar:
-        try:
-            found = [(number, *hit) for number, root in enumerate(self.roots) for hit in find(root)]
-        except _Missing as missing:
-            raise CannotEdit(f"there is no {name}", str(missing)) from missing
+        found = self.hits(path)
         if not found:
-            raise CannotEdit(f"there is no {name}", f"add the key {name} with the digest that runs now")
+            raise CannotEdit(f"there is no {path}", f"add the key {path} with the digest that runs now")
         if len(found) > 1:
-            raise CannotEdit(f"{name} stands {len(found)} times", "keep one of them")
-        number, path, nodes = found[0]
-        return self._scalar(name, (number, *path), nodes)
+            raise CannotEdit(f"{path} stands {len(found)} times", "keep one of them")
+        return self.scalar(path, found[0])
 
-    def _scalar(self, name: str, path: Path, nodes: list[yaml.Node]) -> Scalar:
+    def hits(self, path: str) -> list[Hit]:
+        """Every node at this path, in any document: the way to it, and the nodes on that way."""
+        return self.along(steps(path))
+
+    def along(self, way: Sequence[Step]) -> list[Hit]:
+        """As `hits`, by steps."""
+        return [((number, *at), nodes) for number, root in enumerate(self.roots) for at, nodes in _walk(root, way)]
+
+    def scalar(self, name: str, hit: Hit) -> Scalar:
+        """The value at the end of a way that can be replaced alone. Raises `CannotEdit`; `name` is how people call it."""
+        path, nodes = hit
         node = nodes[-1]
         if any(id(n) in self.shared for n in nodes):
             raise CannotEdit(f"{name} is shared through an anchor", "write the value out where it is used")
@@ -89,33 +101,45 @@ class Document:
         if raw[:1] in ("&", "!", "*"):
             raise CannotEdit(f"{name} carries an anchor or a tag", "write the value without it")
         quote = raw[:1] if raw[:1] in ("'", '"') else ""
+        if raw != quote + node.value + quote:
+            raise CannotEdit(f"{name} is written with escapes or over several lines", "write it on one line as it is")
         return Scalar(path, node.start_mark.index, node.end_mark.index, node.value, quote)
 
     def require_single_keys(self, node: yaml.Node) -> None:
         """Parsers disagree on which of two equal keys counts. Raises `CannotEdit` when one stands twice in a mapping."""
+        if id(node) in self._single:
+            return
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         for key, times in Counter(k.value for k, _ in pairs if isinstance(k, yaml.ScalarNode)).items():
             if times > 1:
                 raise CannotEdit(f"the key {key[:40]} stands {times} times", "keep one of them")
+        self._single.add(id(node))
 
     def replaced(self, values: Mapping[Scalar, str]) -> bytes:
         """The file with these scalars set. Raises `CannotEdit` when anything else would read differently."""
-        text = self.text
-        for scalar in sorted(values, key=lambda s: s.start, reverse=True):
-            text = text[: scalar.start] + scalar.quote + values[scalar] + scalar.quote + text[scalar.end :]
-        content = text.encode("utf-8")
+        parts, position = [self.mark], 0
+        for scalar in sorted(values, key=lambda s: s.start):
+            parts += [self.text[position : scalar.start], scalar.quote, values[scalar], scalar.quote]
+            position = scalar.end
+        content = "".join([*parts, self.text[position:]]).encode("utf-8")
         wanted = {**dict(_values(self.roots)), **{s.path: v for s, v in values.items()}}
         if dict(_values(Document(content).roots)) != wanted:
             raise CannotEdit("the change would not stay where it belongs", "put the value on a line of its own")
         return content
 
 
-class _Missing(LookupError):
-    """What is not there; its text says what to add."""
+def _require_bounds(text: str) -> None:
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, LOADER)):
+        depth += isinstance(event, DEEPER) - isinstance(event, SHALLOWER)
+        if depth > MAX_DEPTH:
+            raise CannotEdit("the file is nested too deeply", "is this the right file?")
+        if count > MAX_EVENTS:
+            raise CannotEdit(f"the file has more than {MAX_EVENTS} parts", "split it")
 
 
-def _walk(node: yaml.Node, way: Sequence[Step]) -> list[tuple[Path, list[yaml.Node]]]:
-    hits: list[tuple[Path, list[yaml.Node]]] = [((), [node])]
+def _walk(node: yaml.Node, way: Sequence[Step]) -> list[Hit]:
+    hits: list[Hit] = [((), [node])]
     for step in way:
         hits = [((*path, at), [*nodes, value]) for path, nodes in hits for at, value in _below(nodes[-1], step)]
     return hits
@@ -124,32 +148,18 @@ def _walk(node: yaml.Node, way: Sequence[Step]) -> list[tuple[Path, list[yaml.No
 def _below(node: yaml.Node, step: Step) -> list[tuple[str | int, yaml.Node]]:
     """What a step leads to, with its key or its number in the list."""
     if isinstance(step, str):
-        return [(step, value) for value in _get(node, step)]
+        return [(step, value) for value in under(node, step)]
     entries = list(enumerate(node.value)) if isinstance(node, yaml.SequenceNode) else []
     if isinstance(step, int):
         return [(n, e) for n, e in entries if n == step]
     return [
         (n, e)
         for n, e in entries
-        if any(isinstance(v, yaml.ScalarNode) and v.value == step.value for v in _get(e, step.key))
+        if any(isinstance(v, yaml.ScalarNode) and v.value == step.value for v in under(e, step.key))
     ]
 
 
-def _image_entry(root: yaml.Node, image: str) -> list[tuple[Path, list[yaml.Node]]]:
-    hits = []
-    for images in _get(root, "images"):
-        for number, entry in enumerate(images.value if isinstance(images, yaml.SequenceNode) else []):
-            if any(isinstance(n, yaml.ScalarNode) and n.value == image for n in _get(entry, "name")):
-                digests = _get(entry, "digest")
-                if not digests:
-                    raise _Missing(
-                        f"add `digest:` with the digest that runs now to the entry of {image}; a tag may move"
-                    )
-                hits += [(("images", number, "digest"), [root, images, entry, d]) for d in digests]
-    return hits
-
-
-def _get(node: yaml.Node, key: str) -> list[yaml.Node]:
+def under(node: yaml.Node, key: str) -> list[yaml.Node]:
     """Every value under a key: more than one means that the key stands twice."""
     if not isinstance(node, yaml.MappingNode):
         return []

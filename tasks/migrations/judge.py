@@ -11,6 +11,16 @@ from tasks.models import Finding, MigrationReport, Phase, Value
 
 # A table of this size is read, copied or indexed in the time of a query; nobody notices the wait.
 FEW_ROWS = 10_000
+# Weakest first. Source: PostgreSQL manual, Explicit Locking, Table-Level Locks.
+STRENGTH = (
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+)
 # What other rules of the family say depends on what cannot be seen; it does not make a revision a contract.
 TAKING = {rule.name for rule in COMPATIBILITY if rule.blocks == "yes"}
 
@@ -43,8 +53,23 @@ def judge(history: History, standings: Sequence[Standing], seconds: float = 0.0)
         seconds=seconds,
         findings=tuple(found.values()),
         phases={s.revision.id: _phase(s, list(found.values())) for run in history.runs for s in run.steps},
+        locks={s.revision.id: locks(s) for run in history.runs for s in run.steps},
         pending={" ".join(s): tuple(r.id for r in history.pending(s)) for s in starts},
     )
+
+
+def locks(step: Step) -> tuple[str, ...]:
+    """The strongest lock that a revision takes on each table that was there before, strongest first: `ShareLock on orders`."""
+    held = {(k.oid, k.mode) for e in step.events for k in e.locks} - {
+        (k.oid, k.mode) for e in step.earlier for k in e.locks
+    }
+    strongest = {t.name: max((_strength(m) for oid, m in held if oid == t.oid), default=-1) for t in step.old_tables}
+    taken = sorted((-strength, name) for name, strength in strongest.items() if strength >= 0)
+    return tuple(f"{STRENGTH[-strength]} on {name}" for strength, name in taken)
+
+
+def _strength(mode: str) -> int:
+    return STRENGTH.index(mode) if mode in STRENGTH else -1
 
 
 def _phase(step: Step, findings: Sequence[Finding]) -> Phase:

@@ -4,19 +4,36 @@ import logging
 import time
 from collections.abc import Mapping
 
-from tasks.errors import ReleaseRefused, SlipwayError
-from tasks.models import Outcome, OutcomeName, Promotion, Release, ReleaseReport, RingCommit, RingPlan
+from tasks.config import Config
+from tasks.errors import ReleaseRefused, SlipwayError, Superseded
+from tasks.models import (
+    COMPLETE,
+    Back,
+    Outcome,
+    OutcomeName,
+    Promotion,
+    Reason,
+    Release,
+    ReleaseReport,
+    RingCommit,
+    RingPlan,
+    RollbackCommit,
+)
 
 log = logging.getLogger(__name__)
 ENDED: dict[str, OutcomeName] = {
     "promote": "promoted",
     "unchanged": "unchanged",
     "held": "held",
+    "conflict": "conflict",
+    "gone": "gone",
     "refused": "refused",
     "superseded": "superseded",
 }
 NEXT = {
     "held": "slipway release-hold {customer} when it may move, then release again",
+    "conflict": "put the value back, or `slipway hold {customer}`; then release again",
+    "gone": "nothing, if it was meant; otherwise restore its files",
     "refused": "mend what is named, then release again: customers that are done stay done",
     "superseded": "nothing: it runs a newer release",
 }
@@ -32,25 +49,79 @@ def settle(commit: RingCommit, seen: Mapping[str, dict[str, str] | Exception]) -
     return tuple(_outcome(p, seen.get(p.customer)) for p in commit.promotions)
 
 
-def soak(ring: str, seconds: float) -> None:
-    """Lets a verified ring run for a while before the next one moves."""
+def soak_until(ring: str, seconds: float) -> float:
+    """When the soak that begins now ends, in seconds since 1970; kept, so that a killed run waits for the rest only."""
+    log.info("ring %s: is verified and soaks for %g s", ring, seconds)
+    return time.time() + seconds
+
+
+def soak(ring: str, until: float) -> None:
+    """Lets a verified ring run for a while before the next one moves; `until` is in seconds since 1970."""
+    seconds = max(0.0, until - time.time())
     log.info("ring %s: soaks for %g s", ring, seconds)
     time.sleep(seconds)
 
 
-def not_reached(ring: RingPlan, earlier: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
-    """Outcomes of a ring that was not begun because an earlier one failed."""
-    failed = ", ".join(o.customer for o in earlier if o.outcome == "failed")
-    because = f"not begun: {failed} failed in an earlier ring"
+def not_begun(ring: RingPlan, because: str) -> tuple[Outcome, ...]:
+    """Outcomes of a ring that was not begun because of an earlier one."""
     return tuple(
-        Outcome(customer=p.customer, ring=ring.name, outcome="refused", because=because, next_step="retry this run")
+        Outcome(
+            customer=p.customer,
+            ring=ring.name,
+            outcome="refused",
+            because=f"not begun: {because}",
+            next_step="retry this run when that is mended",
+        )
         for p in ring.promotions
     )
 
 
-def may_begin(outcomes: tuple[Outcome, ...]) -> bool:
-    """Whether the next ring may begin; a customer that is held or refused on its own account does not stop the others."""
-    return not any(o.outcome == "failed" for o in outcomes)
+def stopped(ring: RingPlan, refused: SlipwayError) -> tuple[Outcome, ...]:
+    """Outcomes of a ring that was not written: frozen, rejected, superseded."""
+    name: OutcomeName = "superseded" if isinstance(refused, Superseded) else "refused"
+    reason = refused.reasons[0]
+    return tuple(
+        Outcome(customer=p.customer, ring=ring.name, outcome=name, because=reason.what, next_step=reason.next_step)
+        for p in ring.promotions
+    )
+
+
+def too_many_failures(config: Config, ring: str, outcomes: tuple[Outcome, ...]) -> str:
+    """Why the rings behind this one may not begin; empty when they may. Who is held or refused on its own account stops nobody."""
+    failed = [o.customer for o in outcomes if o.outcome in ("failed", "rolled back")]
+    allowed = next(r.max_failures for r in config.rings if r.name == ring)
+    return f"{', '.join(failed)} failed in ring {ring}" if len(failed) > allowed else ""
+
+
+def rolled_back(outcomes: tuple[Outcome, ...], done: RollbackCommit, seen: Mapping[str, object]) -> tuple[Outcome, ...]:
+    """The outcomes once failing customers were put back, as far as they could be."""
+    backs = {b.customer: b for b in done.customers}
+    return tuple(
+        _back(o, backs[o.customer], seen.get(o.customer))
+        if o.customer in backs
+        else _stays(o, done.refused[o.customer])
+        if o.customer in done.refused
+        else o
+        for o in outcomes
+    )
+
+
+def _back(outcome: Outcome, back: Back, seen: object) -> Outcome:
+    running = "seen running it" if isinstance(seen, dict) else f"not seen running it yet: {seen}"
+    return outcome.model_copy(
+        update={
+            "outcome": "rolled back",
+            "because": f"{outcome.because}; put back to {back.to.commit[:7]}, {running}, and held",
+            "next_step": f"mend the release, then `slipway release-hold {outcome.customer}` and release again",
+            "versions": seen.get(outcome.customer, {}) if isinstance(seen, dict) else {},
+        }
+    )
+
+
+def _stays(outcome: Outcome, reason: Reason) -> Outcome:
+    return outcome.model_copy(
+        update={"because": f"{outcome.because}; not put back: {reason.what}", "next_step": reason.next_step}
+    )
 
 
 def finish(release: Release, outcomes: tuple[Outcome, ...]) -> ReleaseReport:
@@ -66,7 +137,7 @@ def finish(release: Release, outcomes: tuple[Outcome, ...]) -> ReleaseReport:
                     f"{o.customer}: {o.outcome}: {o.because}", f"ring {o.ring}", o.next_step
                 ).reasons[0]
                 for o in outcomes
-                if o.outcome not in ("promoted", "unchanged", "held")
+                if o.outcome not in COMPLETE
             )
         )
     return report

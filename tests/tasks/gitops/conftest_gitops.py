@@ -1,7 +1,11 @@
 """What the tests of this room speak of: customers' files, releases, a configuration."""
 
+from typing import Any
+
 from tasks.config import Config
-from tasks.models import Image, Release
+from tasks.gitops.commit import commit_ring
+from tasks.gitops.edit import edit_customers
+from tasks.models import Edits, Image, Release, ReleaseRequest, RingCommit, RingPlan
 
 NONE = "sha256:" + "0" * 64
 KUSTOMIZATION = f"""\
@@ -67,3 +71,22 @@ def config_for(app: str, gitops: str) -> Config:
             "rollout": {"url": "https://{customer}.example.no", "versions": {"backend": "/api/version"}},
         }
     )
+
+
+def edits_at(world: Any, tip: str, release: Release, *customers: str) -> Edits:
+    return edit_customers(world.config, tip, release, customers)
+
+
+def commit_of(
+    world: Any,
+    release: Release,
+    edits: Edits,
+    ring: str = "all",
+    approve: bool = False,
+    run: str = "run-1",
+    **request: Any,
+) -> RingCommit:
+    """The ring's commit, as the release flow writes it."""
+    plan = RingPlan(name=ring, approve=approve, soak_seconds=0, promotions=edits.promotions)
+    asked = ReleaseRequest(commit=release.commit, **request)
+    return commit_ring(world.config, asked, release, plan, edits, {"Slipway-Run": run})

@@ -6,25 +6,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest_gitops import VALUES, digest, release_of
+from conftest_gitops import VALUES, commit_of, digest, edits_at, release_of
 
 from tasks.errors import ServiceUnavailable
-from tasks.gitops import commit as committing
-from tasks.gitops.commit import commit_ring
-from tasks.gitops.edit import edit_customer
 from tasks.gitops.fleet import read_fleet
-from tasks.models import Edit, Release, RingCommit
-
-
-def edits_at(world: SimpleNamespace, tip: str, release: Release, *customers: str) -> list[Edit]:
-    return [edit_customer(world.config, tip, release, c) for c in customers]
+from tasks.models import Release, RingCommit
 
 
 def promote(world: SimpleNamespace, release: Release, *customers: str, ring: str = "all") -> RingCommit:
     tip = read_fleet(world.config).tip
-    return commit_ring(
-        world.config, release, ring, edits_at(world, tip, release, *customers), tip, {"Slipway-Run": "run-1"}
-    )
+    return commit_of(world, release, edits_at(world, tip, release, *customers), ring)
 
 
 def remote(world: SimpleNamespace, *arguments: str) -> str:
@@ -96,8 +87,8 @@ def test_a_second_run_writes_nothing(world: SimpleNamespace) -> None:
 def test_the_same_release_on_the_same_tip_is_the_same_commit(world: SimpleNamespace) -> None:
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
     edits = edits_at(world, tip, release, "fjord", "dal")
-    first = commit_ring(world.config, release, "all", edits, tip, {})
-    again = commit_ring(world.config, release, "all", edits, tip, {})
+    first = commit_of(world, release, edits)
+    again = commit_of(world, release, edits)
     assert first.commit == again.commit == remote(world, "rev-parse", "main")
 
 
@@ -105,7 +96,7 @@ def test_push_is_retried_when_another_customer_came_first(world: SimpleNamespace
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
     edits = edits_at(world, tip, release, "fjord")
     other = world.gitops.commit({"customers/bre/kustomization.yaml": "# theirs\n"}, "a person's change")
-    done = commit_ring(world.config, release, "canary", edits, tip, {})
+    done = commit_of(world, release, edits, "canary")
     assert remote(world, "rev-parse", "main~1") == other
     assert file_at_tip(world, "customers/bre/kustomization.yaml") == "# theirs\n"
     assert done.created
@@ -115,7 +106,7 @@ def test_another_line_of_the_same_file_is_kept(world: SimpleNamespace) -> None:
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
     edits = edits_at(world, tip, release, "dal")
     world.gitops.commit({"customers/dal/values.yaml": VALUES.replace("replicas: 2", "replicas: 5")})
-    commit_ring(world.config, release, "all", edits, tip, {})
+    commit_of(world, release, edits)
     assert "replicas: 5" in file_at_tip(world, "customers/dal/values.yaml")
     assert digest(1) in file_at_tip(world, "customers/dal/values.yaml")
 
@@ -124,7 +115,7 @@ def test_a_hold_between_plan_and_push_is_obeyed(world: SimpleNamespace) -> None:
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
     edits = edits_at(world, tip, release, "bre", "dal")
     world.gitops.commit({".slipway/customers/bre.yaml": "customer: bre\nhold: {reason: audit, owner: kari}\n"})
-    done = commit_ring(world.config, release, "all", edits, tip, {})
+    done = commit_of(world, release, edits)
     assert {p.customer: p.standing for p in done.promotions} == {"bre": "held", "dal": "promote"}
     assert digest(1) not in file_at_tip(world, "customers/bre/kustomization.yaml")
 
@@ -133,8 +124,8 @@ def test_a_customer_deleted_between_plan_and_push_is_not_made_again(world: Simpl
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
     edits = edits_at(world, tip, release, "bre", "dal")
     world.gitops.commit({"customers/bre/kustomization.yaml": None})
-    done = commit_ring(world.config, release, "all", edits, tip, {})
-    assert {p.customer: p.standing for p in done.promotions} == {"bre": "refused", "dal": "promote"}
+    done = commit_of(world, release, edits)
+    assert {p.customer: p.standing for p in done.promotions} == {"bre": "gone", "dal": "promote"}
     assert "bre" not in remote(world, "ls-tree", "-r", "--name-only", "main")
 
 
@@ -142,7 +133,7 @@ def test_a_newer_release_between_plan_and_push_is_not_replaced(world: SimpleName
     old, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
     edits = edits_at(world, tip, old, "bre")
     promote(world, release_of(world.commits[1], 2), "bre")
-    done = commit_ring(world.config, old, "all", edits, tip, {})
+    done = commit_of(world, old, edits)
     assert done.promotions[0].standing == "superseded"
     assert not done.created
     assert digest(2) in file_at_tip(world, "customers/bre/kustomization.yaml")
@@ -150,10 +141,10 @@ def test_a_newer_release_between_plan_and_push_is_not_replaced(world: SimpleName
 
 def test_a_branch_that_was_rewound_is_not_brought_back(world: SimpleNamespace) -> None:
     release, first = release_of(world.commits[0], 1), world.gitops.git("rev-parse", "HEAD")
-    tip = world.gitops.commit({"README.md": "secret, to be taken back\n"})
+    world.gitops.commit({"README.md": "secret, to be taken back\n"})
     edits = edits_at(world, read_fleet(world.config).tip, release, "bre")
     world.gitops.git("push", "--quiet", "--force", "origin", f"{first}:refs/heads/main")
-    commit_ring(world.config, release, "all", edits, tip, {})
+    commit_of(world, release, edits)
     assert remote(world, "rev-parse", "main~1") == first
 
 
@@ -196,9 +187,8 @@ def write(config: dict, home: str, commit: str, number: int, customer: str) -> N
     settings = Config.model_validate(config)
     Mirror.open(settings.app.repository).fetch("main")
     release, tip = release_of(commit, number), read_fleet(settings).tip
-    committing.commit_ring(
-        settings, release, "all", [edit_customer(settings, tip, release, customer)], tip, {"Slipway-Run": f"{number}"}
-    )
+    world = SimpleNamespace(config=settings)
+    commit_of(world, release, edits_at(world, tip, release, customer), run=f"{number}")
 
 
 def test_writers_at_the_same_moment_all_land(world: SimpleNamespace, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from conftest_gitops import digest, release_of
-from test_commit import edits_at, file_at_tip, promote, remote
+from conftest_gitops import digest, edits_at, release_of
+from test_commit import file_at_tip, promote, remote
 
 from tasks.errors import ReleaseRefused
 from tasks.gitops.fleet import read_fleet
@@ -52,16 +52,16 @@ def test_a_customer_without_a_release_can_be_held(world: SimpleNamespace) -> Non
 def test_a_push_in_between_is_kept(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks.gitops import hold as holding
 
-    make = holding._files
+    make = holding._contents
 
-    def pushed_meanwhile(*arguments: object) -> dict[str, str]:
+    def pushed_meanwhile(*arguments: object) -> dict[str, bytes]:
         found = make(*arguments)  # type: ignore[arg-type]
         if not (world.gitops.work / "note.txt").exists():
             world.gitops.git("pull", "--quiet", "origin", "main")
             world.gitops.commit({"note.txt": "somebody was here\n"}, "note")
         return found
 
-    monkeypatch.setattr(holding, "_files", pushed_meanwhile)
+    monkeypatch.setattr(holding, "_contents", pushed_meanwhile)
     hold(world.config, ["bre"], AUDIT)
     assert file_at_tip(world, "note.txt") == "somebody was here\n"
     assert held(world, "bre") == AUDIT
@@ -102,7 +102,7 @@ def test_a_rollback_restores_the_files_and_holds_exactly_those_customers(world: 
     before = {p: file_at_tip(world, p) for p in ("customers/bre/kustomization.yaml", "customers/dal/values.yaml")}
     promote(world, release_of(world.commits[1], 2), "fjord", "bre", "dal")
     done = rollback(world.config, ["bre"], AUDIT)
-    assert [(b.customer, b.from_commit, b.to_commit) for b in done.customers] == [
+    assert [(b.customer, b.from_commit, b.to.commit) for b in done.customers] == [
         ("bre", world.commits[1], world.commits[0])
     ]
     assert file_at_tip(world, "customers/bre/kustomization.yaml") == before["customers/bre/kustomization.yaml"]
@@ -143,4 +143,4 @@ def test_an_older_release_that_comes_late_does_not_undo_a_rollback_or_a_newer_on
     rollback(world.config, ["bre"], AUDIT)
     tip = read_fleet(world.config).tip
     late = edits_at(world, tip, release_of(world.commits[1], 2), "bre")
-    assert [e.standing for e in late] == ["held"]
+    assert [p.standing for p in late.promotions] == ["held"]

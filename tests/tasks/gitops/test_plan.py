@@ -3,10 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from conftest_gitops import digest, release_of
+from conftest_gitops import commit_of, digest, edits_at, release_of
 
-from tasks.gitops.commit import commit_ring
-from tasks.gitops.edit import edit_customer
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.plan import make_plan
 from tasks.models import Plan, Promotion, Release
@@ -22,8 +20,7 @@ def of(plan: Plan, customer: str) -> Promotion:
 
 def released(world: SimpleNamespace, release: Release) -> None:
     tip = read_fleet(world.config).tip
-    edits = [edit_customer(world.config, tip, release, c) for c in ("fjord", "bre", "dal")]
-    commit_ring(world.config, release, "all", edits, tip, {})
+    commit_of(world, release, edits_at(world, tip, release, "fjord", "bre", "dal"))
 
 
 def test_the_first_release_moves_everyone_and_shows_the_diff(world: SimpleNamespace) -> None:
@@ -62,7 +59,7 @@ def test_a_digest_that_a_person_put_there_is_kept(world: SimpleNamespace) -> Non
     path = world.gitops.work / "customers/dal/values.yaml"
     world.gitops.commit({"customers/dal/values.yaml": path.read_text().replace(digest(1), digest(9))})
     kept = of(planned(world, release_of(world.commits[1], 2)), "dal")
-    assert kept.standing == "refused"
+    assert kept.standing == "conflict"
     assert "changed by hand" in kept.because
 
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest_gitops import KUSTOMIZATION, NONE, VALUES, digest, release_of
+from conftest_gitops import KUSTOMIZATION, NONE, VALUES, commit_of, digest, edits_at, release_of
 
-from tasks.gitops.commit import commit_ring
-from tasks.gitops.edit import edit_customer
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.plan import make_plan
 from tasks.models import Customer, Promotion, RingCommit
@@ -90,9 +88,9 @@ def test_a_customer_whose_folder_is_a_submodule_is_named_not_forgotten(world: Si
 @pytest.mark.parametrize("path", ["customers/bre", "customers/bre/kustomization.yaml", ".slipway/customers/bre.yaml"])
 def test_a_link_put_there_between_plan_and_push_is_not_followed(world: SimpleNamespace, path: str) -> None:
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
-    edits = [edit_customer(world.config, tip, release, n) for n in ("bre", "dal")]
+    edits = edits_at(world, tip, release, "bre", "dal")
     link(world, path, "fjord")
-    done = commit_ring(world.config, release, "all", edits, tip, {})
+    done = commit_of(world, release, edits)
     assert {p.customer: p.standing for p in done.promotions} == {"bre": "refused", "dal": "promote"}
     assert "link" in done.promotions[0].because
 
@@ -130,27 +128,27 @@ def test_a_huge_file_is_refused_without_being_read(world: SimpleNamespace) -> No
 
 def promote(world: SimpleNamespace, *names: str) -> RingCommit:
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
-    edits = [edit_customer(world.config, tip, release, n) for n in names]
-    return commit_ring(world.config, release, "all", edits, tip, {})
+    edits = edits_at(world, tip, release, *names)
+    return commit_of(world, release, edits)
 
 
 def test_edits_of_a_machine_that_is_gone_are_made_again(
     world: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
-    edits = [edit_customer(world.config, tip, release, "bre")]
+    edits = edits_at(world, tip, release, "bre")
     monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path / "other"))
-    assert commit_ring(world.config, release, "all", edits, tip, {}).created
+    assert commit_of(world, release, edits).created
 
 
 def test_writers_in_threads_of_one_home_all_land(world: SimpleNamespace) -> None:
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
-    edits = {n: edit_customer(world.config, tip, release, n) for n in ("fjord", "bre", "dal")}
+    edits = {n: edits_at(world, tip, release, n) for n in ("fjord", "bre", "dal")}
     failed: list[Exception] = []
 
     def write(name: str) -> None:
         try:
-            commit_ring(world.config, release, "all", [edits[name]], tip, {})
+            commit_of(world, release, edits[name])
         except Exception as error:  # noqa: BLE001 - a thread's error would be lost
             failed.append(error)
 
@@ -167,9 +165,9 @@ def test_a_held_customer_is_not_moved_when_planned_again_after_its_hold_went(wor
     """What a person did not see moving in the plan they approved does not move."""
     world.gitops.commit({".slipway/customers/bre.yaml": "customer: bre\nhold: {reason: audit, owner: kari}\n"})
     release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
-    edits = [edit_customer(world.config, tip, release, n) for n in ("bre", "dal")]
+    edits = edits_at(world, tip, release, "bre", "dal")
     world.gitops.commit({".slipway/customers/bre.yaml": "customer: bre\n"})
-    done = commit_ring(world.config, release, "all", edits, tip, {})
+    done = commit_of(world, release, edits)
     assert {p.customer: p.standing for p in done.promotions} == {"bre": "held", "dal": "promote"}
 
 

@@ -1,0 +1,45 @@
+"""Whether what a cluster has synced is still this release: its commit, or a later one that kept a customer's images."""
+
+import re
+from functools import lru_cache
+
+from tasks.config import Config
+from tasks.git import Mirror
+from tasks.gitops.layout import Layout
+from tasks.gitops.tip import Tip
+from tasks.gitops.yaml_bytes import CannotEdit
+from tasks.models import CommitId, Release
+
+COMMIT = re.compile("[0-9a-f]{40}")
+
+
+def carries(config: Config, release: Release, commit: CommitId, customer: str, revision: str) -> bool:
+    """Whether a revision of the GitOps branch is the ring's commit or a descendant with the release's images for the customer.
+
+    Other rings and people commit to the same branch, so an exact match would wait for ever and no match at all would
+    pass too early. Raises `ServiceUnavailable` when the remote does not answer about a revision that is not here yet.
+    """
+    if revision == commit:
+        return True
+    if not COMMIT.fullmatch(revision):
+        return False
+    mirror = Mirror.open(config.gitops.repository)
+    if not mirror.has_commit(revision):
+        mirror.fetch(config.gitops.branch)
+    if not mirror.has_commit(revision) or not mirror.is_ancestor(commit, revision):
+        return False
+    return _has_images(_layout(config.model_dump_json(), revision), release, customer)
+
+
+def _has_images(layout: Layout, release: Release, customer: str) -> bool:
+    try:
+        return all(layout.runs(i.component, customer) in (i.digest, i.tag) for i in release.images)
+    except CannotEdit:
+        return False
+
+
+@lru_cache(maxsize=4)
+def _layout(config: str, revision: str) -> Layout:
+    """The layout of a revision, kept: a ring of a thousand customers asks for the same one a thousand times."""
+    settings = Config.model_validate_json(config)
+    return Layout.of(settings, Tip.read(settings, revision))

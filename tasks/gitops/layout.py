@@ -1,0 +1,161 @@
+"""Where each customer's images stand at one commit of the GitOps repository, and which customers there are."""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import PurePosixPath
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from tasks.config import Config, Target
+from tasks.gitops import state
+from tasks.gitops.target import identity, wanted
+from tasks.gitops.tip import REGULAR, Tip
+from tasks.gitops.yaml_bytes import CannotEdit, under
+from tasks.gitops.yaml_path import Entry, steps
+from tasks.models import Image, Name
+
+log = logging.getLogger(__name__)
+_name = TypeAdapter(Name)
+STATE = state.path("{customer}")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of every customer: path pattern -> customer -> files that match it."""
+
+    config: Config
+    tip: Tip
+    matches: Mapping[str, Mapping[str, list[str]]]
+    names: frozenset[str] = frozenset()
+    with_files: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, config: Config, tip: Tip) -> "Layout":
+        """Looks at the names of all files once; what is no customer's name is left alone, and said."""
+        patterns = {t.file for targets in config.gitops.targets.values() for t in targets if "{customer}" in t.file}
+        matches = {p: _by_customer(p, tip.entries) for p in (STATE, *sorted(patterns))}
+        layout = cls(config, tip, matches)
+        files, stated = layout._with_files(patterns), set(matches[STATE])
+        found = {"files": files, "state": stated, "both": files | stated}[config.gitops.discover]
+        valid = frozenset(n for n in found if is_name(n))
+        for hostile in sorted(found - valid):
+            log.warning("not a customer's name, left alone: %s", ascii(hostile))
+        return replace(layout, names=valid, with_files=frozenset(files))
+
+    def place(self, component: str, customer: str) -> tuple[Target, str]:
+        """The target that counts for a component of a customer, and its file: the first whose file is there.
+
+        Raises `CannotEdit`; a link or submodule in its place is not followed.
+        """
+        targets = self.config.gitops.targets[component]
+        for target in targets:
+            files = self.files(target.file, customer)
+            if len(files) > 1:
+                raise CannotEdit(
+                    f"{component} stands in {len(files)} files: {', '.join(files[:3])}", "keep one of them"
+                )
+            for file in files or [target.file.replace("{customer}", customer)]:
+                if obstacle := self.tip.obstacle(file):
+                    with state.named(file):
+                        raise CannotEdit(obstacle, "put a plain file of usual size there")
+                if file in self.tip.entries:
+                    return target, file
+        tried = ", ".join(t.file.replace("{customer}", customer) for t in targets)
+        gone = (
+            f", or delete {state.path(customer)} if the customer is gone" if self.matches[STATE].get(customer) else ""
+        )
+        raise CannotEdit(f"there is no file for {component}", f"add one of: {tried}{gone}")
+
+    def runs(self, component: str, customer: str) -> str:
+        """What the files say that a component of a customer runs: a digest, or a tag where there is none.
+
+        Raises `CannotEdit` when there is no place for an image, or something else than an image stands there.
+        """
+        target, file = self.place(component, customer)
+        with state.named(file):
+            image = _any_image(component, self.config.components[component].image)
+            return identity(next(iter(wanted(self.tip.document(file), target, customer, image))).value)
+
+    def files(self, pattern: str, customer: str) -> list[str]:
+        """The files that a pattern means for a customer; one without {customer} means the same for all."""
+        if pattern in self.matches:
+            return self.matches[pattern].get(customer, [])
+        return [pattern] if pattern in self.tip.entries else []
+
+    def load(self, customers: Iterable[str]) -> None:
+        """Brings the files of these customers into memory by one git process."""
+        self.tip.load(path for name in customers for path in self.paths(name))
+
+    def paths(self, customer: str) -> list[str]:
+        """Every file that says something about a customer, as far as it is there."""
+        patterns = {t.file for targets in self.config.gitops.targets.values() for t in targets}
+        return sorted({f for p in (STATE, *patterns) for f in self.files(p, customer)})
+
+    def _with_files(self, patterns: set[str]) -> set[str]:
+        """Who has a file, or an entry of a shared file, of its own."""
+        files = {n for p in patterns for n in self.matches[p]} | set(self._in_shared_files())
+        # A customer whose whole folder is a link would be forgotten in silence; it is found, and then refused by name.
+        links = [path for path, entry in self.tip.entries.items() if entry.mode not in REGULAR]
+        above = {str(p) for pattern in patterns for p in PurePosixPath(pattern).parents if "{customer}" in str(p)}
+        return files | {n for p in above for n in _by_customer(p, links)}
+
+    def _in_shared_files(self) -> Iterator[str]:
+        """The customers that are entries of a file for all of them."""
+        shared = {
+            (t.file, t.path)
+            for targets in self.config.gitops.targets.values()
+            for t in targets
+            if t.path and "{customer}" in t.path and "{customer}" not in t.file
+        }
+        for file, path in sorted(shared):
+            if file in self.tip.entries:
+                yield from _entries(self.tip, file, path)
+
+
+@cache
+def _any_image(component: str, repository: str) -> Image:
+    """An image to look for the place of: the fleet is read before there is a release."""
+    none, digest = "0" * 40, f"sha256:{'0' * 64}"
+    return Image(
+        component=component, repository=repository, digest=digest, revision=none, tree=none, built=False, seconds=0
+    )
+
+
+def is_name(text: str) -> bool:
+    """Whether this may be a customer's name: a DNS label."""
+    try:
+        _name.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def _by_customer(pattern: str, files: Iterable[str]) -> dict[str, list[str]]:
+    """Customer -> files that match; every {customer} of a pattern is the same name, `*` is anything but a slash."""
+    before, _, after = (re.escape(part).replace(r"\*", "[^/]*") for part in pattern.partition("{customer}"))
+    expression = re.compile(f"{before}([^/]+){after.replace(re.escape('{customer}'), chr(92) + '1')}")
+    found: dict[str, list[str]] = {}
+    for match in filter(None, map(expression.fullmatch, files)):
+        found.setdefault(match[1], []).append(match[0])
+    return found
+
+
+def _entries(tip: Tip, file: str, path: str) -> Iterator[str]:
+    """The keys, or the values of a selector, where a path of a shared file has {customer}. A broken file has none."""
+    try:
+        document = tip.document(file)
+    except CannotEdit as error:
+        log.warning("%s: %s", file, error.problem)
+        return
+    way = steps(path)
+    at = next(n for n, step in enumerate(way) if "{customer}" in str(step))
+    for _, nodes in document.along(way[:at]):
+        step, node = way[at], nodes[-1]
+        if isinstance(step, Entry) and isinstance(node, yaml.SequenceNode):
+            yield from (v.value for e in node.value for v in under(e, step.key) if isinstance(v, yaml.ScalarNode))
+        elif step == "{customer}" and isinstance(node, yaml.MappingNode):
+            yield from (k.value for k, _ in node.value if isinstance(k, yaml.ScalarNode))
