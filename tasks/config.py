@@ -26,6 +26,7 @@ from pydantic import (
 
 from tasks.errors import ConfigInvalid
 from tasks.models import Name, Reason
+from tasks.yaml_path import Entry, steps
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_BYTES = 1_000_000
@@ -183,25 +184,41 @@ class Migrations(Section):
         return self
 
 
-YamlPath = Annotated[
-    str,
-    StringConstraints(pattern=r'^(?:"[^"]+"|[^.\[\]"]+)(?:\.(?:"[^"]+"|[^.\[\]"]+)|\[[\w./-]+=[^\]]+\]|\[\d+\])*$'),
-]
+def _readable(path: str) -> str:
+    """A path that can be read, and that ends at a value."""
+    if isinstance(steps(path)[-1], Entry):
+        raise ValueError(f"{path!r} ends at a list entry; add the key in it, such as .image")
+    return _known_placeholders(path)
+
+
+def _known_placeholders(text: str) -> str:
+    if unknown := sorted(set(re.findall(r"\{[^}]*\}?", text)) - {"{customer}"}):
+        raise ValueError(f"{', '.join(unknown)} in {text!r} stands for nothing; only {{customer}} does")
+    return text
+
+
+YamlPath = Annotated[str, AfterValidator(_readable)]
 
 
 class Target(Section):
-    file: RelativePath = Field(
+    file: Annotated[RelativePath, AfterValidator(_known_placeholders)] = Field(
         description="path in the GitOps repository, with {customer}; * stands for any one folder or part of a name"
     )
     image: str | None = Field(
-        default=None, description="kustomize: name under images: whose digest or newTag (and newName) is set"
+        default=None,
+        min_length=1,
+        description="kustomize: name under images: whose digest or newTag (and newName) is set; in Flux Kustomizations and Argo CD Applications too",
     )
     path: YamlPath | None = Field(
         default=None,
-        description="any YAML: keys by dots, list entries as [name=api] or [0], to a digest, a tag or an image reference; {customer} may stand in it",
+        description="any YAML: keys by dots, list entries as [name=api] or [0], to a digest, tag or image reference, whose form is kept; may hold {customer}",
     )
     repository: YamlPath | None = Field(
         default=None, description="beside path, where the image's name stands in a key of its own: it is set too"
+    )
+    registry: YamlPath | None = Field(
+        default=None,
+        description="beside repository, where the registry's host stands in a key of its own: it is set too",
     )
     manifest: ImageName | None = Field(
         default=None, description="Kubernetes objects: every container and init container that runs this image is set"
@@ -215,12 +232,15 @@ class Target(Section):
     def _one_way(self) -> "Target":
         if sum(way is not None for way in (self.image, self.path, self.manifest)) != 1:
             raise ValueError("needs one of image (kustomize), path (any YAML) or manifest (Kubernetes objects)")
-        if self.repository and self.path is None:
-            raise ValueError("repository stands beside path only")
+        if (self.repository and self.path is None) or (self.registry and self.repository is None):
+            raise ValueError("repository stands beside path only, and registry beside repository")
         if "{customer}" not in self.file + (self.path or ""):
             raise ValueError(
                 "needs {customer} in file or path: one value for all customers would move them all at once"
             )
+        for name, beside in (("repository", self.repository), ("registry", self.registry)):
+            if beside and "{customer}" not in self.file + beside:
+                raise ValueError(f"{name} needs {{customer}} too: the file is of all customers")
         return self
 
 

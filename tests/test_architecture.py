@@ -1,4 +1,4 @@
-"""The import direction, in code: flows -> tasks.steps -> rooms -> models, config, errors, command, git, containers."""
+"""The import direction, in code: flows -> tasks.steps -> rooms -> models, config, errors, command, git, containers, yaml_path."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"source", "suites", "images", "migrations", "gitops", "rollout"}
-SHARED = {"models", "config", "errors", "command", "git", "containers", "failpoints"}
+SHARED = {"models", "config", "errors", "command", "git", "containers", "failpoints", "yaml_path"}
 TOP = {"flows", "tasks", "deployments", "tests", "docs"}
 
 

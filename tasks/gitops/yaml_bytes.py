@@ -4,34 +4,23 @@ A parser finds where a scalar stands, its bytes are spliced, and the result is p
 may differ. Comments, quoting, indentation, line ends, a byte order mark and other documents are never touched.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import yaml
 
 from tasks.gitops.yaml_path import Step, steps
+from tasks.gitops.yaml_tree import RESOLVER, CannotEdit, compose, read, same
 
 MAX_BYTES = 2_000_000
-MAX_EVENTS = 200_000
-MAX_DEPTH = 100
-# libyaml where the wheel has it: twelve times as quick. Its composer calls itself for each level and ends the whole process
-# on 100,000 open brackets, so the depth is counted before, event by event, which takes no stack.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-DEEPER = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
-SHALLOWER = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+STRING = "tag:yaml.org,2002:str"
+# YAML 1.2, chapter 10.3.2: what counts as a number there and is text in YAML 1.1. A tag such as 7e10 is one of them.
+NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
 Path = tuple[str | int, ...]
 Hit = tuple[Path, list[yaml.Node]]
-
-
-class CannotEdit(ValueError):
-    """The scalar cannot be found or changed safely; `problem` says why, `where` in which file, `next_step` what to do."""
-
-    where = ""
-
-    def __init__(self, problem: str, next_step: str) -> None:
-        super().__init__(problem)
-        self.problem, self.next_step = problem, next_step
 
 
 @dataclass(frozen=True)
@@ -57,18 +46,13 @@ class Document:
         self._single: set[int] = set()
         try:
             text = content.decode("utf-8")
-            # libyaml does not count a byte order mark among the characters, the pure parser does.
-            self.mark = text[: text.startswith("\ufeff")]
-            self.text = text[len(self.mark) :]
-            _require_bounds(self.text)
-            self.roots = [r for r in yaml.compose_all(self.text, LOADER) if r is not None]
-            self.shared = _shared(self.roots)
         except UnicodeDecodeError as error:
             raise CannotEdit(f"the file is not UTF-8 at byte {error.start}", "save it as UTF-8") from error
-        except yaml.YAMLError as error:
-            raise CannotEdit(
-                f"the file is not YAML: {' '.join(str(error).split())[:300]}", "mend the syntax"
-            ) from error
+        # libyaml does not count a byte order mark among the characters.
+        self.mark = text[: text.startswith("\ufeff")]
+        self.text = text[len(self.mark) :]
+        self._events = list(read(self.text))
+        self.roots, self.shared = compose(self._events)
 
     def at(self, path: str) -> Scalar:
         """The scalar at this path (`yaml_path`), in the one document that has it. Raises `CannotEdit`."""
@@ -112,30 +96,46 @@ class Document:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         for key, times in Counter(k.value for k, _ in pairs if isinstance(k, yaml.ScalarNode)).items():
             if times > 1:
-                raise CannotEdit(f"the key {key[:40]} stands {times} times", "keep one of them")
+                raise CannotEdit(f"the key {key[:40]!r} stands {times} times", "keep one of them")
         self._single.add(id(node))
 
     def replaced(self, values: Mapping[Scalar, str]) -> bytes:
         """The file with these scalars set. Raises `CannotEdit` when anything else would read differently."""
         parts, position = [self.mark], 0
         for scalar in sorted(values, key=lambda s: s.start):
+            _require_text(scalar, values[scalar])
             parts += [self.text[position : scalar.start], scalar.quote, values[scalar], scalar.quote]
             position = scalar.end
-        content = "".join([*parts, self.text[position:]]).encode("utf-8")
-        wanted = {**dict(_values(self.roots)), **{s.path: v for s, v in values.items()}}
-        if dict(_values(Document(content).roots)) != wanted:
+        text = "".join([*parts, self.text[position:]])
+        if not self._reads_as(text[len(self.mark) :], {s.start: v for s, v in values.items()}):
             raise CannotEdit("the change would not stay where it belongs", "put the value on a line of its own")
-        return content
+        return text.encode("utf-8")
+
+    def _reads_as(self, text: str, values: Mapping[int, str]) -> bool:
+        """Whether a text says what this file says, event by event, but for the scalars that start at these places."""
+        try:
+            return all(
+                old is not None and new is not None and same(old, new, values.get(_place(old)))
+                for old, new in zip_longest(self._events, read(text))
+            )
+        except CannotEdit:
+            return False
 
 
-def _require_bounds(text: str) -> None:
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, LOADER)):
-        depth += isinstance(event, DEEPER) - isinstance(event, SHALLOWER)
-        if depth > MAX_DEPTH:
-            raise CannotEdit("the file is nested too deeply", "is this the right file?")
-        if count > MAX_EVENTS:
-            raise CannotEdit(f"the file has more than {MAX_EVENTS} parts", "split it")
+def _place(event: yaml.Event) -> int:
+    """Where a scalar starts, -1 for all else."""
+    return event.start_mark.index if type(event) is yaml.ScalarEvent else -1
+
+
+def _require_text(scalar: Scalar, value: str) -> None:
+    """A tag such as 1.10 or 7e10 is a number without its quotes, and 1.1 or 70000000000 to who reads it."""
+    if scalar.quote or _kind(value) in (STRING, _kind(scalar.value)):
+        return
+    raise CannotEdit(f"{value[:40]!r} would not be read as text there", "put quotes around the value in the file")
+
+
+def _kind(value: str) -> str:
+    return "number" if NUMBER.fullmatch(value) else RESOLVER.resolve(yaml.ScalarNode, value, (True, False))
 
 
 def _walk(node: yaml.Node, way: Sequence[Step]) -> list[Hit]:
@@ -170,40 +170,3 @@ def children(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
-
-
-def _shared(roots: Sequence[yaml.Node]) -> set[int]:
-    """Ids of the nodes that an alias names too. Each node is visited once, however often it is named."""
-    named: Counter[int] = Counter(map(id, roots))
-    seen: set[int] = set()
-    waiting = list(roots)
-    while waiting:
-        node = waiting.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
-            named.update(id(c) for c in children(node))
-            waiting += children(node)
-    return {node for node, times in named.items() if times > 1}
-
-
-def _values(roots: Sequence[yaml.Node]) -> Iterator[tuple[Path, str]]:
-    """Every scalar of the file with its path; a node that is named again counts where it stands first."""
-    seen: set[int] = set()
-    waiting: list[tuple[Path, yaml.Node]] = [((n,), r) for n, r in enumerate(roots)]
-    while waiting:
-        path, node = waiting.pop()
-        if id(node) in seen:
-            yield path, "(alias)"
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.ScalarNode):
-            yield path, node.value
-        elif isinstance(node, yaml.MappingNode):
-            yield from (
-                ((*path, "(key)", n), k.value) for n, (k, _) in enumerate(node.value) if isinstance(k, yaml.ScalarNode)
-            )
-            waiting += [
-                ((*path, k.value if isinstance(k, yaml.ScalarNode) else n), v) for n, (k, v) in enumerate(node.value)
-            ]
-        else:
-            waiting += [((*path, n), v) for n, v in enumerate(node.value)]
