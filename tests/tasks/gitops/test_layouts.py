@@ -1,97 +1,153 @@
-"""The layouts of GitOps repositories that people have: one value is found in each, and nothing else changes."""
+"""The layouts of GitOps repositories that people have: the image's values change, and not one other byte.
+
+Each file in `layouts/` holds the targets as release.yaml has them, a customer's file, and that file after a release.
+"""
+
+import itertools
+from pathlib import Path
 
 import pytest
+import yaml
 
+from tasks.config import Target
+from tasks.gitops.target import identity, wanted
 from tasks.gitops.yaml_bytes import CannotEdit, Document
-from tasks.gitops.yaml_path import Entry, steps
+from tasks.models import Image
 
-OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
-DEPLOYMENT = f"""\
-kind: Deployment
-spec:
-  template:
-    spec:
-      initContainers:
-      - {{name: migrate, image: r/api@{OLD}}}
-      containers:
-      - name: api   # ours
-        image: "r/api@{OLD}"
-      - name: proxy
-        image: r/proxy@{OLD}
-"""
-LAYOUTS = {
-    "manifest": (DEPLOYMENT, "spec.template.spec.containers[name=api].image", f'"r/api@{OLD}"', f'"r/api@{NEW}"'),
-    "init container": (
-        DEPLOYMENT,
-        "spec.template.spec.initContainers[name=migrate].image",
-        f"migrate, image: r/api@{OLD}",
-        f"migrate, image: r/api@{NEW}",
+OLD = "sha256:" + "1" * 64
+IMAGES = {
+    name: Image(
+        component=name,
+        repository=f"registry.example.no/shop/{name}",
+        digest=f"sha256:{digit * 32}",
+        revision=digit[0] * 40,
+        tree=digit[0] * 40,
+        built=True,
+        seconds=1,
+    )
+    for name, digit in {"backend": "ba", "frontend": "fe"}.items()
+}
+LAYOUTS = sorted((Path(__file__).parent / "layouts").glob("*.txt"))
+CHANGES = {
+    "crlf": lambda text: text.replace("\n", "\r\n"),
+    "mark": lambda text: "\ufeff" + text,
+    "no final newline": lambda text: text.rstrip("\r\n"),
+}
+FORMS = [names for count in range(4) for names in itertools.combinations(CHANGES, count)]
+
+
+def parts(layout: Path) -> tuple[dict[str, Target], str, str]:
+    targets, _, files = layout.read_text(encoding="utf-8").removeprefix("=== targets\n").partition("=== original\n")
+    original, _, expected = files.partition("=== expected\n")
+    return {c: Target.model_validate(t) for c, t in yaml.safe_load(targets).items()}, original, expected
+
+
+def released(content: bytes, targets: dict[str, Target]) -> bytes:
+    """The file after a release of all its components, in one edit."""
+    document = Document(content)
+    values = {s: v for c, t in targets.items() for s, v in wanted(document, t, "acme", IMAGES[c]).items()}
+    return document.replaced(values)
+
+
+def in_form(text: str, form: tuple[str, ...]) -> bytes:
+    for name in form:
+        text = CHANGES[name](text)
+    return text.encode()
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: " ".join(form) or "as it is")
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.stem)
+def test_a_release_changes_the_images_and_nothing_else(layout: Path, form: tuple[str, ...]) -> None:
+    targets, original, expected = parts(layout)
+    after = released(in_form(original, form), targets)
+    assert after == in_form(expected, form)
+    assert released(after, targets) == after, "a second time nothing changes"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.stem)
+def test_what_runs_after_a_release_is_the_release(layout: Path) -> None:
+    targets, _, expected = parts(layout)
+    for component, target in targets.items():
+        first, *_ = wanted(Document(expected.encode()), target, "acme", IMAGES[component])
+        assert identity(first.value) in (IMAGES[component].digest, IMAGES[component].tag)
+
+
+def test_every_layout_is_one_of_a_kind() -> None:
+    assert len(LAYOUTS) > 40
+    assert len({parts(layout)[1] for layout in LAYOUTS}) == len(LAYOUTS)
+
+
+PATH = {"file": "{customer}.yaml", "path": "image.tag"}
+REFUSED = {
+    "no entry": ({"image": "shop/backend"}, "images: [{name: shop/web, newTag: v1}]", "there is no images"),
+    "an entry without a value": ({"image": "shop/backend"}, "images: [{name: shop/backend}]", "there is no images"),
+    "an entry twice": (
+        {"image": "shop/backend"},
+        "images: [{name: shop/backend, newTag: a}, {name: shop/backend, newTag: a}]",
+        "stands 2 times",
     ),
-    "cron job": (
-        f"spec:\n  jobTemplate: {{spec: {{template: {{spec: {{containers: [{{image: r/api@{OLD}, name: api}}]}}}}}}}}\n",
-        "spec.jobTemplate.spec.template.spec.containers[0].image",
-        OLD,
-        NEW,
+    "a key of the entry twice": (
+        {"image": "shop/backend"},
+        "images: [{name: shop/backend, newTag: a, newTag: b}]",
+        "newTag stands 2 times",
     ),
-    "argo cd application": (
-        f"spec:\n  source:\n    helm:\n      parameters:\n      - name: replicas\n        value: '2'\n      - name: api.image.digest\n        value: {OLD}\n",
-        "spec.source.helm.parameters[name=api.image.digest].value",
-        OLD,
-        NEW,
+    "an override without a tag": (
+        {"image": "shop/backend"},
+        "spec: {source: {kustomize: {images: [shop/backend=r/shop/backend]}}}",
+        "neither a digest nor an image reference",
     ),
-    "one file for all": (
-        f"customers:\n- name: bre\n  image: {OLD}\n- name: dal\n  image: {'sha256:' + '3' * 64}\n",
-        "customers[name=bre].image",
-        OLD,
-        NEW,
+    "a digest that is none": (
+        {"image": "shop/backend"},
+        "images: [{name: shop/backend, digest: sha256:12}]",
+        "which is no digest",
     ),
-    "keys with dots": (
-        f"metadata:\n  annotations:\n    shop.no/image: {OLD}\n",
-        'metadata.annotations."shop.no/image"',
-        OLD,
-        NEW,
+    "a new name that is none": (
+        {"image": "shop/backend"},
+        f"images: [{{name: shop/backend, newName: 'a b', digest: {OLD}}}]",
+        "which is no newName",
+    ),
+    "a tag under a key that is called otherwise": ({"path": "stage"}, "stage: v1", "neither a digest"),
+    "a template": (PATH, "image: {tag: '{{ .Values.tag }}'}", "nor a tag"),
+    "nothing": (PATH, "image: {tag: }", "nor a tag"),
+    "another registry": (
+        {**PATH, "repository": "image.repository"},
+        "image: {registry: docker.io, repository: shop/backend, tag: v1}",
+        "image.registry is 'docker.io', and the image is in registry.example.no",
+    ),
+    "a repository that is none": (
+        {**PATH, "repository": "image.repository"},
+        "image: {repository: 'a b', tag: v1}",
+        "which is no repository",
+    ),
+    "no container": (
+        {"manifest": "r.example.no/shop/backend"},
+        "spec: {containers: [{image: 'r.example.no/shop/web:v1'}, {image: {a: 1}}, {name: x}, y]}",
+        "no container runs",
+    ),
+    "containers of different versions": (
+        {"manifest": "r.example.no/a"},
+        "spec: {containers: [{image: 'r.example.no/a:v1'}, {image: 'r.example.no/a:v2'}]}",
+        "run 2 versions",
+    ),
+    "containers through an alias": (
+        {"manifest": "r.example.no/a"},
+        "x: &c [{image: 'r.example.no/a:v1'}]\ny: {containers: *c}\nz: {containers: [{image: 'r.example.no/a:v1'}]}",
+        "shared through an anchor",
     ),
 }
-ENDS = {
-    "lf": lambda t: t,
-    "crlf": lambda t: t.replace("\n", "\r\n"),
-    "mark": lambda t: "\ufeff" + t,
-    "no final newline": lambda t: t.rstrip("\n"),
-}
 
 
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_only_the_named_value_changes(layout: str, end: str) -> None:
-    text, path, old, new = LAYOUTS[layout]
-    original = ENDS[end](text)
-    document = Document(original.encode())
-    scalar = document.at(path)
-    changed = document.replaced({scalar: scalar.value.replace(OLD, NEW)}).decode()
-    assert changed == original.replace(old, new, 1)
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_be_a_guess_is_refused_in_words(case: str) -> None:
+    target, text, told = REFUSED[case]
+    with pytest.raises(CannotEdit) as caught:
+        released(text.encode(), {"backend": Target.model_validate({"file": "{customer}.yaml", **target})})
+    assert told in caught.value.problem
+    assert caught.value.next_step
 
 
-@pytest.mark.parametrize(
-    ("path", "told"),
-    [
-        ("spec.template.spec.containers[name=web].image", "there is no"),
-        ("spec.template.spec.containers[7].image", "there is no"),
-        ("spec.template.spec.containers.image", "there is no"),
-        ("spec[name=x]", "there is no"),
-        ("spec.template.spec.containers", "is not a single value"),
-    ],
-)
-def test_a_path_that_leads_nowhere_is_refused(path: str, told: str) -> None:
-    with pytest.raises(CannotEdit, match=told):
-        Document(DEPLOYMENT.encode()).at(path)
-
-
-def test_two_entries_of_the_same_name_are_refused() -> None:
-    with pytest.raises(CannotEdit, match="stands 2 times"):
-        Document(f"c: [{{name: a, i: {OLD}}}, {{name: a, i: {OLD}}}]\n".encode()).at("c[name=a].i")
-
-
-def test_a_path_is_read_step_by_step() -> None:
-    assert steps('a."b.c"[0].d[name=x.y/z].e') == ["a", "b.c", 0, "d", Entry("name", "x.y/z"), "e"]
-    with pytest.raises(ValueError, match="cannot be read"):
-        steps("a[name=]")
+def test_another_container_that_cannot_be_edited_is_in_nobodys_way() -> None:
+    text = "spec: {containers: [{image: &s 'sidecar:v1'}, {image: *s}, {image: 'r.example.no/a:v1'}]}"
+    target = Target.model_validate({"file": "{customer}.yaml", "manifest": "r.example.no/a"})
+    after = released(text.encode(), {"backend": target})
+    assert after.decode() == text.replace("r.example.no/a:v1", IMAGES["backend"].reference)
