@@ -60,9 +60,20 @@ def _told() -> Iterator[None]:
         raise typer.Exit(Exit.interrupted) from None
 
 
+By = Annotated[str, typer.Option("--by", help="Who decides it.", default_factory=getpass.getuser, show_default="you")]
+Override = Annotated[
+    list[str] | None,
+    typer.Option("--override", help="A gate to pass: freeze, soak. Needs --reason; policy.override says which may be."),
+]
+OverrideReason = Annotated[str, typer.Option("--reason", help="Why a gate is passed; stands in commit and report.")]
+
+
 @app.command()
 def release(
     commit: Commit = None,
+    override: Override = None,
+    reason: OverrideReason = "",
+    by: Annotated[str, typer.Option("--by", help="Who decides it; without it you.", show_default=False)] = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run until it ends.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -70,7 +81,7 @@ def release(
     from deployments import follow
 
     with _told():
-        run = follow.start(_commit(commit))
+        run = follow.start(_request(_commit(commit), override or [], reason, by))
         if not as_json:
             out.print(f"release {run.commit[:7]}: {run.url}", soft_wrap=True)
         ended = (
@@ -113,10 +124,21 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
-def plan(commit: Commit = None, as_json: Json = False) -> None:
+def plan(
+    commit: Commit = None,
+    run: Annotated[
+        str, typer.Option("--run", help="Show the plan of a release run instead, as it asks to be approved.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
     """Show what a release would change at every customer. Nothing is built or written."""
-    from deployments import preview
+    from deployments import follow, preview
 
+    if run:
+        with _told():
+            text = follow.plan_of(run)
+        _print_json({"run": run, "plan": text}) if as_json else out.print(escape(text), soft_wrap=True)
+        return
     with _told():
         preview_of = preview.preview(_load(), _commit(commit))
     if as_json:
@@ -128,7 +150,6 @@ def plan(commit: Commit = None, as_json: Json = False) -> None:
 
 Customers = Annotated[list[str], typer.Argument(help="Names of customers.", show_default=False)]
 Why = Annotated[str, typer.Option("--reason", help="Why; people read it in plan, status and report.", prompt=False)]
-By = Annotated[str, typer.Option("--by", help="Who decides it.", default_factory=getpass.getuser, show_default="you")]
 Until = Annotated[str, typer.Option("--until", help="Last day, as 2030-01-31; without it until somebody lets go.")]
 
 
@@ -161,6 +182,23 @@ def rollback(customers: Customers, reason: Why, by: By, until: Until = "", as_js
         done = rollbacks.rollback(_load(), customers, _hold(reason, by, until))
     told = ", ".join(f"{b.customer} back from {b.from_commit[:7]} to {b.to.commit[:7]}" for b in done.customers)
     _tell_commit(done, f"{told}; held until `slipway release-hold`", as_json)
+
+
+def _request(commit: str, gates: list[str], reason: str, by: str) -> Any:
+    """What the release is asked for. Raises `ConfigInvalid` for an override that policy does not allow, or without a reason."""
+    from tasks.models import Override, ReleaseRequest
+
+    allowed = _load().policy.override
+    if unknown := [g for g in gates if g not in allowed]:
+        raise ConfigInvalid.because(
+            f"{', '.join(unknown)} may not be overridden",
+            "--override",
+            f"policy.override in release.yaml allows {', '.join(allowed) or 'nothing'}",
+        )
+    if gates and not reason.strip():
+        raise ConfigInvalid.because("an override needs its reason", "--override", "add --reason WHY")
+    overrides = tuple(Override(gate=g, reason=reason.strip(), by=by or getpass.getuser()) for g in gates)
+    return ReleaseRequest(commit=commit, overrides=overrides)
 
 
 def _hold(reason: str, by: str, until: str) -> Any:

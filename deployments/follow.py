@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from tasks.errors import ServiceUnavailable
+from tasks.errors import ConfigInvalid, ReleaseRefused, ServiceUnavailable
+from tasks.models import ReleaseRequest
 
 DEPLOYMENT = "release/release"
 PAUSE_SECONDS = 1.0
@@ -33,12 +35,38 @@ class Ended:
         return self.name == "Completed"
 
 
-def start(commit: str) -> Run:
+def start(request: ReleaseRequest) -> Run:
     """Creates a run of the deployment. Raises `ServiceUnavailable` when the server or the deployment is not there."""
     with _client() as client:
         deployment = _deployment(client)
-        created = client.create_flow_run_from_deployment(deployment.id, parameters={"request": {"commit": commit}})
-    return Run(id=str(created.id), url=_url(created.id), commit=commit)
+        created = client.create_flow_run_from_deployment(
+            deployment.id, parameters={"request": request.model_dump(mode="json")}
+        )
+    return Run(id=str(created.id), url=_url(created.id), commit=request.commit)
+
+
+def plan_of(run: str) -> str:
+    """The plan on a run's page, newest first. Raises `ReleaseRefused` when the run is not there or has no plan yet."""
+    from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
+    from prefect.client.schemas.sorting import ArtifactSort
+
+    try:
+        wanted = FlowRunFilter(id={"any_": [UUID(run)]})
+    except ValueError:
+        raise ConfigInvalid.because(
+            f"{run!r} is no run", "--run", "give the id that `slipway release` printed"
+        ) from None
+    with _client() as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key={"any_": ["plan"]}),
+            flow_run_filter=wanted,
+            sort=ArtifactSort.UPDATED_DESC,
+        )
+    if not found:
+        raise ReleaseRefused.because(
+            f"run {run} has no plan", _api(), "wait until it has made one, or look at its page for why it has none"
+        )
+    return str(found[0].data)
 
 
 def until_end(run: Run, tell: Callable[[str], None]) -> Ended:

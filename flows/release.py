@@ -19,6 +19,7 @@ def release(request: ReleaseRequest) -> ReleaseReport:
     """Take one pushed commit to every customer, ring by ring."""
     steps.sweep()
     config = steps.load_config()
+    steps.require_allowed(config, request)
     source = steps.check_out(config, request)
     fleet = steps.read_fleet(config)
     changes = steps.find_changes(config, source, fleet)

@@ -267,6 +267,7 @@ class PullRequests(Section):
         default="wait", description="auto: merged by the forge once its checks pass; wait: a person merges it"
     )
     timeout: Duration = Field(default=86400, description="how long the ring waits for the merge")
+    poll: Duration = Field(default=15, ge=1, description="how often the forge is asked for it")
 
 
 class Ring(Section):
@@ -355,6 +356,10 @@ class Config(Section):
         if twice := sorted({c for c in named if named.count(c) > 1}):
             raise ValueError(f"rings: {', '.join(twice)} stands in two rings")
         return self
+
+    def ring(self, name: str) -> Ring:
+        """The settings of one ring."""
+        return next(r for r in self.rings if r.name == name)
 
     def _named_components(self) -> list[tuple[str, list[str]]]:
         migrations = [self.migrations.component] if self.migrations else []

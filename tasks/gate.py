@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasks.errors import SlipwayError, combine
+from tasks.config import Config
+from tasks.errors import ReleaseRefused, SlipwayError, combine
 from tasks.models import (
     Changes,
     Compatibility,
@@ -13,6 +14,7 @@ from tasks.models import (
     PendingMigration,
     Reason,
     Release,
+    ReleaseRequest,
     Source,
     SuiteResult,
 )
@@ -32,6 +34,16 @@ def gate(verdicts: Sequence[Verdict]) -> Evidence:
     if unforeseen:
         raise combine([_unforeseen(e) for e in unforeseen])
     return evidence(verdicts)
+
+
+def require_allowed(config: Config, request: ReleaseRequest) -> None:
+    """Raises `ReleaseRefused` when the request passes a gate that policy lets nobody pass: forms and webhooks can ask for anything."""
+    if unknown := sorted({o.gate for o in request.overrides} - set(config.policy.override)):
+        raise ReleaseRefused.because(
+            f"{', '.join(unknown)} may not be overridden",
+            "the release's parameters",
+            f"policy.override in release.yaml allows {', '.join(config.policy.override) or 'nothing'}",
+        )
 
 
 def evidence(verdicts: Sequence[Verdict]) -> Evidence:

@@ -15,6 +15,7 @@ import git
 import psutil
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.models import Reason
 
 TIMEOUT_SECONDS = 120
 STALE_SECONDS = 3600
@@ -116,16 +117,20 @@ class Mirror:
                 raise ReleaseRefused.because(
                     f"there is no branch {branch}", self.url, "push the branch, or correct it in release.yaml"
                 ) from error
-            raise ServiceUnavailable.because(
-                f"the git remote did not answer: {error.output}",
-                self.url,
-                "check the address, the network and the credentials",
-            ) from error
+            raise _no_answer(self.url, error) from error
         tip = self.run("rev-parse", "--verify", f"{ref}^{{commit}}")
         with contextlib.suppress(GitFailed):  # another fetch is moving it
             self.run("update-ref", f"refs/slipway/{branch}", tip)
         self.run("update-ref", "-d", ref)
         return tip
+
+    def remote_head(self, branch: str) -> str | None:
+        """Where a branch is at the remote; None when it is not there. Raises `ServiceUnavailable`."""
+        try:
+            line = self.run("ls-remote", self.url, f"refs/heads/{branch}")
+        except GitFailed as error:
+            raise _no_answer(self.url, error) from error
+        return line.split()[0] if line else None
 
     def tidy(self) -> None:
         """Removes what killed processes left: refs of fetches that no longer run, and locks that nobody has held for an hour."""
@@ -161,6 +166,13 @@ class Mirror:
             return self.run("rev-parse", "--verify", "--quiet", f"{commit}:{path}")
         except GitFailed:
             return None
+
+
+def _no_answer(url: str, error: GitFailed) -> ServiceUnavailable:
+    what = f"the git remote did not answer: {error.output}"
+    return ServiceUnavailable(
+        Reason(what=what, where=url, next_step="check the address, the network and the credentials")
+    )
 
 
 def home() -> Path:

@@ -148,6 +148,11 @@ class Image(Value):
         """The tag that its content is found by in the registry."""
         return tag_of(self.tree)
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What a GitOps file may say of it: its digest, or its tag where there is no room for a digest."""
+        return self.digest, self.tag
+
 
 class TestCase(Value):
     """One test that did not pass."""
@@ -339,6 +344,14 @@ class Edits(Value):
     def promotions(self) -> tuple[Promotion, ...]:
         """What the edits do, as people read it."""
         return tuple(e.promotion for e in self.edits)
+
+
+class Proposal(Value):
+    """A ring's commit on a branch of its own, to be merged by a pull request; without a head there is nothing to write."""
+
+    branch: str
+    head: CommitId | None
+    edits: Edits
 
 
 class RingCommit(Value):

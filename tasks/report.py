@@ -7,6 +7,7 @@ from tasks.timeline import critical_path, wall_seconds
 
 DIFF_LINES = 400
 DIFFS = 12
+BODY_LENGTH = 60_000  # GitHub takes 65,536 characters
 
 
 def tests_table(evidence: Evidence) -> list[dict[str, object]]:
@@ -81,6 +82,17 @@ def approval_text(release: Release, ring: RingPlan, before: RingPlan | None = No
     return f"**Asked again**: the GitOps repository moved since plan `{before.hash}` was approved.\n\n" + "\n".join(
         [*changed, "", text]
     )
+
+
+def pull_request(release: Release, ring: RingPlan, run: str) -> tuple[str, str]:
+    """Title and Markdown body of a ring's pull request: the plan, as far as forges take it."""
+    names = f"{len(ring.moving)} customer{'s' if len(ring.moving) != 1 else ''}"
+    body = (
+        f"{_cell(release.subject)}\n\nMerging moves {names}; closing refuses the ring. Release run `{run}`.\n\n"
+        f"{images_section(release)}\n\n{_ring_section(ring)}"
+    )
+    shown = body if len(body) <= BODY_LENGTH else f"{body[:BODY_LENGTH]}\n```\n\n(shortened; the run's page has all of it)"
+    return f"Release {release.commit[:7]} to ring {ring.name} ({names})", shown
 
 
 def _before(promotion: Promotion, ring: RingPlan) -> Promotion:

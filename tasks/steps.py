@@ -26,10 +26,12 @@ from tasks import report as reports
 from tasks.approval import Approval, approve
 from tasks.config import Config, Migrations
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.forge import pull_request as merging
 from tasks.gitops import commit as commits
 from tasks.gitops import edit, fleet
 from tasks.gitops import freeze as freezing
 from tasks.gitops import plan as plans
+from tasks.gitops import propose as proposals
 from tasks.gitops import rollback as rollbacks
 from tasks.images import build
 from tasks.migrations import check, compatibility
@@ -42,6 +44,8 @@ from tasks.models import (
     Hold,
     Outcome,
     Plan,
+    Proposal,
+    PullRequest,
     Release,
     ReleaseReport,
     ReleaseRequest,
@@ -101,6 +105,16 @@ edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_custom
 commit_ring = task(commits.commit_ring, name="commit", task_run_name="commit ring {ring.name}", **STORED, **RETRIED)
 soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)
 soak = task(endings.soak, name="soak", task_run_name="soak ring {ring}", **STORED)
+propose_ring = task(
+    proposals.propose, name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED
+)
+open_pull_request = task(
+    merging.open_pull_request, name="open pull request", task_run_name="open pull request", **FRESH, **RETRIED
+)
+close_pull_request = task(
+    merging.close_pull_request, name="close pull request", task_run_name="close pull request", **FRESH, **RETRIED
+)
+read_merge = task(proposals.merged, name="read merge", task_run_name="read merge of ring {ring.name}", **FRESH, **RETRIED)
 roll_back = task(rollbacks.put_back, name="roll back", task_run_name="roll back", **STORED, **RETRIED)
 
 
@@ -232,7 +246,9 @@ def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: Ring
     if moved.stopped:
         return moved._replace(outcomes=moved.outcomes + endings.not_begun(ring, moved.stopped))
     try:
-        commit = _write(config, request, plan.release, ring, _edits(config, plan.release, ring, moved))
+        edits = _edits(config, plan.release, ring, moved)
+        write = _propose if config.ring(ring.name).pull_request else _write
+        commit = write(config, request, plan.release, ring, edits)
     except ReleaseRefused as refused:  # frozen, rejected, or main no longer has the commit
         return moved._replace(stopped=str(refused), outcomes=moved.outcomes + endings.stopped(ring, refused))
     outcomes, watched = _watch(config, plan.release, commit)
@@ -269,6 +285,42 @@ def _write(config: Config, request: ReleaseRequest, release: Release, ring: Ring
             return commit
         before, edits = ring, Edits(tip=commit.commit, edits=commit.asks_again)
         ring = _as(ring, edits)
+
+
+def _propose(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits) -> RingCommit:
+    """A pull request instead of a push; proposed again as often as the branch moves so that the plan is another one."""
+    asked = None
+    while True:
+        proposal = propose_ring(config, request, release, ring, edits, _trailers(None))
+        if proposal.head is None:
+            if asked:
+                close_pull_request(config.gitops.forge, asked.number, "Nobody is left to move: see the release's report.")
+            return RingCommit(ring=ring.name, commit=edits.tip, created=False, promotions=edits.promotions)
+        title, body = reports.pull_request(release, _as(ring, edits), str(this_run.id))
+        asked = open_pull_request(config.gitops.forge, proposal.branch, config.gitops.branch, title, body)
+        ended = await_merge(config, release, ring, proposal, asked)
+        if isinstance(ended, PullRequest):
+            return read_merge(config, release, ring, proposal, ended.merged_as)
+        edits = ended
+
+
+@task(name="await merge", task_run_name="await merge of ring {ring.name}", **FRESH)
+def await_merge(
+    config: Config, release: Release, ring: RingPlan, proposal: Proposal, asked: PullRequest
+) -> PullRequest | Edits:
+    """Waits until the pull request is merged, or the branch moves so that it would say something else: the edits then.
+
+    Raises `ReleaseRefused` when a person closes it, or its time is over.
+    """
+    settings = config.ring(ring.name).pull_request
+    look = merging.merge_when_ready if settings.merge == "auto" else merging.current
+    for asked in merging.watched(config.gitops.forge, asked, look, settings.timeout, settings.poll):
+        if asked.state == "merged":
+            return asked
+        now = proposals.plan_now(config, release, proposal.edits)
+        if _as(ring, now).hash != _as(ring, proposal.edits).hash:
+            return now
+    raise merging.never_merged(asked, ring.name)
 
 
 def _as(ring: RingPlan, edits: Edits) -> RingPlan:
@@ -328,6 +380,7 @@ def _batches(config: Config, names: Sequence[str]) -> list[list[str]]:
 
 
 make_release = gates.make_release
+require_allowed = gates.require_allowed
 
 
 def report(plan: Plan, evidence: Evidence, outcomes: tuple[Outcome, ...], commits: dict[str, str]) -> ReleaseReport:

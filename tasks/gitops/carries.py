@@ -33,7 +33,7 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
 
 def _has_images(layout: Layout, release: Release, customer: str) -> bool:
     try:
-        return all(layout.runs(i.component, customer) in (i.digest, i.tag) for i in release.images)
+        return all(layout.runs(i.component, customer) in i.names for i in release.images)
     except CannotEdit:
         return False
 

@@ -39,21 +39,15 @@ def commit_ring(
     id. Raises `Frozen` in a freeze window that nobody overrides, `Superseded` when main no longer has the commit,
     `ServiceUnavailable` when the remote takes no push.
     """
-    require_open(config, request, ring.name)
-    _require_on_main(config, release)
-    mirror = Mirror.open(config.gitops.repository)
-    when = app_mirror(config, release.commit).run("show", "--no-patch", "--format=%ct", release.commit)
-    overrides = [("Slipway-Override", str(o)) for o in request.overrides]
-    planned = edits.tip if _present(mirror, edits.edits) else ""
+    mirror, planned = Mirror.open(config.gitops.repository), edits.tip
+    require_may_write(config, request, release, ring.name)
 
     def make(tip: str) -> str | None:
         nonlocal edits
         if tip != planned:
             edits = again(config, release, tip, edits.edits)
             _require_approved(ring, edits)
-        files = {path: blob for e in edits.edits for path, blob in e.files.items()}
-        message = _message(config, release, ring.name, edits.edits, [*trailers.items(), *overrides])
-        return write_commit(config, mirror, tip, files, message, when) if files else None
+        return make_commit(config, request, release, ring.name, edits, trailers)
 
     try:
         commit, created = swap(config, mirror, edits.tip, make)
@@ -63,6 +57,21 @@ def commit_ring(
         )
     log.info("ring %s: %s %s", ring.name, "commit" if created else "nothing to write at", commit[:7])
     return RingCommit(ring=ring.name, commit=commit, created=created, promotions=edits.promotions)
+
+
+def make_commit(
+    config: Config, request: ReleaseRequest, release: Release, ring: str, edits: Edits, trailers: Mapping[str, str]
+) -> str | None:
+    """The edits as one commit on their tip, not pushed; None when there is nothing to write."""
+    mirror = Mirror.open(config.gitops.repository)
+    if not _present(mirror, edits.edits):  # a retried run may go on at another machine
+        edits = again(config, release, edits.tip, edits.edits)
+    files = {path: blob for e in edits.edits for path, blob in e.files.items()}
+    if not files:
+        return None
+    facts = [*trailers.items(), *(("Slipway-Override", str(o)) for o in request.overrides)]
+    when = app_mirror(config, release.commit).run("show", "--no-patch", "--format=%ct", release.commit)
+    return write_commit(config, mirror, edits.tip, files, _message(config, release, ring, edits.edits, facts), when)
 
 
 def again(config: Config, release: Release, tip: str, edits: Sequence[Edit]) -> Edits:
@@ -83,7 +92,9 @@ def _gone(before: Promotion) -> Edit:
     return Edit(promotion=Promotion(customer=before.customer, ring=before.ring, standing="gone", because=because))
 
 
-def _require_on_main(config: Config, release: Release) -> None:
+def require_may_write(config: Config, request: ReleaseRequest, release: Release, ring: str) -> None:
+    """Looks again just before writing. Raises `Frozen` in a freeze window, `Superseded` when main no longer has the commit."""
+    require_open(config, request, ring)
     if tip := left_main(config, release.commit):
         raise Superseded.because(
             f"superseded: {config.app.branch} no longer has {release.commit[:7]}",
@@ -101,7 +112,7 @@ def _require_approved(ring: RingPlan, edits: Edits) -> None:
 
 
 def _present(mirror: Mirror, edits: Sequence[Edit]) -> bool:
-    """Whether the blobs of the edits are on this machine; a retried run may go on at another one."""
+    """Whether the blobs of the edits are on this machine."""
     blobs = [blob for e in edits for blob in e.files.values()]
     if not blobs:
         return True

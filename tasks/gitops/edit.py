@@ -129,7 +129,7 @@ def rewritten(layout: Layout, release: Release, stated: State) -> tuple[Files, d
         with state.named(file):
             found = wanted(layout.tip.document(file), target, stated.customer, image)
             current[image.component] = identity(next(iter(found)).value)
-            _require_ours(stated, image.component, current[image.component], {image.digest, image.tag})
+            _require_ours(stated, image.component, current[image.component], set(image.names))
             _join(values.setdefault(file, {}), found, image.component)
     files: Files = {}
     for file, scalars in values.items():

@@ -89,7 +89,7 @@ def stopped(ring: RingPlan, refused: SlipwayError) -> tuple[Outcome, ...]:
 def too_many_failures(config: Config, ring: str, outcomes: tuple[Outcome, ...]) -> str:
     """Why the rings behind this one may not begin; empty when they may. Who is held or refused on its own account stops nobody."""
     failed = [o.customer for o in outcomes if o.outcome in ("failed", "rolled back")]
-    allowed = next(r.max_failures for r in config.rings if r.name == ring)
+    allowed = config.ring(ring).max_failures
     return f"{', '.join(failed)} failed in ring {ring}" if len(failed) > allowed else ""
 
 
