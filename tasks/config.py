@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -244,6 +245,48 @@ class Target(Section):
         return self
 
 
+def _without_credentials(url: str) -> str:
+    """An address that can stand in a log: no user, no password."""
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("must not hold a user or a password; use token_file or token_env")
+    return url
+
+
+ForgeUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$"), AfterValidator(_without_credentials)
+]
+
+
+class Forge(Section):
+    kind: Literal["github", "gitlab", "gitea"] = Field(
+        description="which API the forge speaks; gitea is Gitea and Forgejo, github is GitHub Enterprise too"
+    )
+    url: ForgeUrl | None = Field(
+        default=None,
+        description="address of the API, such as https://git.example.com/api/v1; none: github.com or gitlab.com",
+    )
+    project: str = Field(
+        pattern=r"^(\d+|[\w.-]+(/[\w.-]+)+)$", description="owner/name of the repository; GitLab: its path or number"
+    )
+    token_file: str | None = Field(default=None, min_length=1, description="path of the file that holds the token")
+    token_env: str | None = Field(
+        default=None, pattern=r"^[A-Za-z_]\w*$", description="name of the environment variable that holds the token"
+    )
+    ca_file: str | None = Field(
+        default=None, min_length=1, description="path of the PEM file that vouches for the forge's certificate"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> "Forge":
+        if (self.token_file is None) == (self.token_env is None):
+            raise ValueError("needs one of token_file and token_env: where the token is, never the token itself")
+        if self.kind == "gitea" and self.url is None:
+            raise ValueError("url: needed for gitea, there is no common one")
+        if self.kind != "gitlab" and self.project.count("/") != 1:
+            raise ValueError("project: write owner/name")
+        return self
+
+
 class GitOps(Section):
     repository: str = Field(min_length=1, description="git URL or path of the GitOps repository")
     branch: str = Field(default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")
@@ -260,6 +303,7 @@ class GitOps(Section):
         le=500,
         description="a ring with more customers is edited and watched in this many tasks of several customers each",
     )
+    forge: Forge | None = Field(default=None, description="where pull requests are opened; none: commits are pushed")
 
 
 class PullRequests(Section):
@@ -352,6 +396,11 @@ class Config(Section):
         frozen = {n for f in self.policy.freeze for n in f.rings}
         if unknown := sorted(frozen - {r.name for r in self.rings}):
             raise ValueError(f"policy.freeze names the ring {', '.join(unknown)}, which is not there")
+        asking = [r for r in self.rings if r.pull_request]
+        if asking and not self.gitops.forge:
+            raise ValueError(f"ring {asking[0].name} has pull_request, but gitops.forge does not say where")
+        if both := [r.name for r in asking if r.approve]:
+            raise ValueError(f"ring {both[0]} has approve and pull_request: it is approved by merging")
         named = [c for r in self.rings if r.customers != "*" for c in r.customers]
         if twice := sorted({c for c in named if named.count(c) > 1}):
             raise ValueError(f"rings: {', '.join(twice)} stands in two rings")

@@ -31,6 +31,14 @@ class ServiceUnavailable(SlipwayError):
     """Transient: Docker, a registry, a git remote, PostgreSQL or a cluster did not answer; retried by `steps.py`."""
 
 
+class RateLimited(ServiceUnavailable):
+    """A server asks for fewer requests; `retry_after_seconds` is how long it wants to be left alone."""
+
+    def __init__(self, *reasons: Reason | str, retry_after_seconds: float = 60.0) -> None:
+        super().__init__(*reasons)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Superseded(ReleaseRefused):
     """A newer release came first; this one must not replace it."""
 

@@ -383,6 +383,22 @@ class RollbackCommit(Value):
     refused: dict[str, Reason] = {}
 
 
+class PullRequest(Value):
+    """A branch that a person or a rule lets into the GitOps branch; GitLab calls it a merge request."""
+
+    number: int = Field(ge=1, description="as people see it: #7 on GitHub and Gitea, !7 (the iid) on GitLab")
+    url: str
+    state: Literal["open", "merged", "closed"] = Field(description="closed: ended without a merge, a person refused it")
+    branch: str
+    head: CommitId = Field(description="newest commit of the branch that belongs to it")
+    merged_as: CommitId | Literal[""] = Field(
+        default="", description="the commit on the base that brought it there: merge, squash or last rebased commit"
+    )
+
+
+StatusState = Literal["pending", "success", "failure"]
+
+
 OutcomeName = Literal[
     "promoted", "unchanged", "held", "conflict", "gone", "refused", "failed", "rolled back", "superseded"
 ]

@@ -91,7 +91,9 @@ def pull_request(release: Release, ring: RingPlan, run: str) -> tuple[str, str]:
         f"{_cell(release.subject)}\n\nMerging moves {names}; closing refuses the ring. Release run `{run}`.\n\n"
         f"{images_section(release)}\n\n{_ring_section(ring)}"
     )
-    shown = body if len(body) <= BODY_LENGTH else f"{body[:BODY_LENGTH]}\n```\n\n(shortened; the run's page has all of it)"
+    shown = (
+        body if len(body) <= BODY_LENGTH else f"{body[:BODY_LENGTH]}\n```\n\n(shortened; the run's page has all of it)"
+    )
     return f"Release {release.commit[:7]} to ring {ring.name} ({names})", shown
 
 

@@ -26,7 +26,8 @@ from tasks import report as reports
 from tasks.approval import Approval, approve
 from tasks.config import Config, Migrations
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
-from tasks.forge import pull_request as merging
+from tasks.forge import pull_request as requests
+from tasks.forge import wait as waiting
 from tasks.gitops import commit as commits
 from tasks.gitops import edit, fleet
 from tasks.gitops import freeze as freezing
@@ -105,16 +106,16 @@ edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_custom
 commit_ring = task(commits.commit_ring, name="commit", task_run_name="commit ring {ring.name}", **STORED, **RETRIED)
 soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)
 soak = task(endings.soak, name="soak", task_run_name="soak ring {ring}", **STORED)
-propose_ring = task(
-    proposals.propose, name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED
-)
+propose_ring = task(proposals.propose, name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED)
 open_pull_request = task(
-    merging.open_pull_request, name="open pull request", task_run_name="open pull request", **FRESH, **RETRIED
+    requests.open_pull_request, name="open pull request", task_run_name="open pull request", **FRESH, **RETRIED
 )
 close_pull_request = task(
-    merging.close_pull_request, name="close pull request", task_run_name="close pull request", **FRESH, **RETRIED
+    requests.close_pull_request, name="close pull request", task_run_name="close pull request", **FRESH, **RETRIED
 )
-read_merge = task(proposals.merged, name="read merge", task_run_name="read merge of ring {ring.name}", **FRESH, **RETRIED)
+read_merge = task(
+    proposals.merged, name="read merge", task_run_name="read merge of ring {ring.name}", **FRESH, **RETRIED
+)
 roll_back = task(rollbacks.put_back, name="roll back", task_run_name="roll back", **STORED, **RETRIED)
 
 
@@ -294,7 +295,9 @@ def _propose(config: Config, request: ReleaseRequest, release: Release, ring: Ri
         proposal = propose_ring(config, request, release, ring, edits, _trailers(None))
         if proposal.head is None:
             if asked:
-                close_pull_request(config.gitops.forge, asked.number, "Nobody is left to move: see the release's report.")
+                close_pull_request(
+                    config.gitops.forge, asked.number, "Nobody is left to move: see the release's report."
+                )
             return RingCommit(ring=ring.name, commit=edits.tip, created=False, promotions=edits.promotions)
         title, body = reports.pull_request(release, _as(ring, edits), str(this_run.id))
         asked = open_pull_request(config.gitops.forge, proposal.branch, config.gitops.branch, title, body)
@@ -312,15 +315,13 @@ def await_merge(
 
     Raises `ReleaseRefused` when a person closes it, or its time is over.
     """
-    settings = config.ring(ring.name).pull_request
-    look = merging.merge_when_ready if settings.merge == "auto" else merging.current
-    for asked in merging.watched(config.gitops.forge, asked, look, settings.timeout, settings.poll):
-        if asked.state == "merged":
-            return asked
+    for seen in waiting.watched(config.gitops.forge, config.ring(ring.name).pull_request, asked):
+        if seen.state != "open":
+            continue
         now = proposals.plan_now(config, release, proposal.edits)
         if _as(ring, now).hash != _as(ring, proposal.edits).hash:
             return now
-    raise merging.never_merged(asked, ring.name)
+    return seen
 
 
 def _as(ring: RingPlan, edits: Edits) -> RingPlan:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = {"source", "suites", "images", "migrations", "gitops", "rollout"}
+ROOMS = {"source", "suites", "images", "migrations", "gitops", "forge", "rollout"}
 SHARED = {"models", "config", "errors", "command", "git", "containers", "failpoints", "yaml_path"}
 TOP = {"flows", "tasks", "deployments", "tests", "docs"}
 
