@@ -1,4 +1,5 @@
 """Watching: rollout is others' work; a promotion ends when the customer is seen running the release.
 
-Door: `http.verify_customer`. In: a promotion. Out: `Outcome`, or a transient error while it is not there yet.
+Doors: `verify.verify_customer`, `verify.verify_customers`, `outcomes`. In: a release and customers, seen by HTTP,
+Argo CD, Kubernetes or Flux. Out: what each runs, or an error that says what was seen last.
 """

@@ -1,21 +1,19 @@
 """Sees a customer running the release by asking its version endpoints over HTTP."""
 
-import logging
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 from tasks.config import Config
-from tasks.errors import ServiceUnavailable
+from tasks.errors import SlipwayError
 from tasks.models import Release
+from tasks.rollout.sight import Seen, Sight, Waiting
+from tasks.rollout.watch import Lane, Look, watch
 
 if TYPE_CHECKING:
     import httpx
 
-log = logging.getLogger(__name__)
 ANSWER_SECONDS = 5
-PAUSE_SECONDS = 0.5
 
 
 def verify_customer(config: Config, release: Release, customer: str) -> dict[str, str]:
@@ -24,20 +22,27 @@ def verify_customer(config: Config, release: Release, customer: str) -> dict[str
     A component whose image was reused answers the commit that built it, which is what the release names.
     Raises `ServiceUnavailable` with the last answer of each when the time limit passes.
     """
+    lane = Lane(customers=[customer], look=looking(config, release), where=config.rollout.address)
+    ending = watch([lane], config.rollout.timeout)[customer]
+    if isinstance(ending, SlipwayError):
+        raise ending
+    return ending.versions
+
+
+def looking(config: Config, release: Release) -> Look:
+    """A look at customers by their version endpoints."""
     expected = {c: release.image(c).revision for c in config.rollout.versions}
-    deadline = time.monotonic() + config.rollout.timeout
-    while True:
-        seen = ask(config, customer)
-        if seen == expected:
-            log.info("%s: runs %s", customer, ", ".join(f"{c} {v[:7]}" for c, v in seen.items()))
-            return seen
-        if time.monotonic() > deadline:
-            raise ServiceUnavailable.because(
-                f"{customer}: not seen running the release after {config.rollout.timeout:g} s: {_compared(expected, seen)}",
-                config.rollout.address(customer),
-                f"see why the rollout of {customer} is stuck, then retry this run: it asks again and writes nothing twice",
-            )
-        time.sleep(PAUSE_SECONDS)
+
+    def look(customers: Sequence[str]) -> dict[str, Sight]:
+        return {customer: _sight(expected, ask(config, customer)) for customer in customers}
+
+    return look
+
+
+def _sight(expected: Mapping[str, str], seen: dict[str, str]) -> Sight:
+    if seen == expected:
+        return Seen(versions=seen, words=f"runs {', '.join(f'{c} {v[:7]}' for c, v in seen.items())}")
+    return Waiting(_compared(expected, seen))
 
 
 def ask(config: Config, customer: str) -> dict[str, str]:
