@@ -6,6 +6,7 @@ goes on where it stopped. What watches the world is never taken from storage.
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from tasks.config import Config, Migrations
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.forge import pull_request as requests
 from tasks.forge import wait as waiting
+from tasks.gitops import carries as carrying
 from tasks.gitops import commit as commits
 from tasks.gitops import edit, fleet
 from tasks.gitops import freeze as freezing
@@ -123,11 +125,15 @@ roll_back = task(rollbacks.put_back, name="roll back", task_run_name="roll back"
 def verify_customers(
     config: Config, release: Release, commit: RingCommit | RollbackCommit, customers: list[str]
 ) -> dict[str, Any]:
-    """Watches customers until each runs the release: what it answers, or why it does not. One alone raises its error."""
-    seen = watching.verify_customers(config, release, customers)
-    if len(customers) == 1 and isinstance(error := seen[customers[0]], SlipwayError):
+    """Watches customers until each runs the release: what it runs, or why it does not. One alone raises its error."""
+    gone = carrying.departed(config, release, customers)
+    watched = [c for c in customers if c not in gone]
+    still = partial(partial, carrying.carries, config, release, commit.commit)
+    seen = watching.verify_customers(config, release, watched, still, commit.commit)
+    found = {c: s if isinstance(s, SlipwayError) else s.versions for c, s in (gone | seen).items()}
+    if len(customers) == 1 and isinstance(error := found[customers[0]], SlipwayError):
         raise error
-    return seen
+    return found
 
 
 def build_images(config: Config, source: Source, changes: Changes) -> list[PrefectFuture]:

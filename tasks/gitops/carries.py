@@ -1,10 +1,13 @@
 """Whether what a cluster has synced is still this release: its commit, or a later one that kept a customer's images."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from tasks.config import Config
+from tasks.errors import Superseded
 from tasks.git import Mirror
+from tasks.gitops import state
 from tasks.gitops.layout import Layout
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
@@ -29,6 +32,28 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
     if not mirror.has_commit(revision) or not mirror.is_ancestor(commit, revision):
         return False
     return _has_images(_layout(config.model_dump_json(), revision), release, customer)
+
+
+def departed(config: Config, release: Release, customers: Sequence[str]) -> dict[str, Superseded]:
+    """The customers for whom the branch says something else than the release by now, each with what: nobody need wait for them."""
+    tip = Mirror.open(config.gitops.repository).fetch(config.gitops.branch)
+    layout = _layout(config.model_dump_json(), tip)
+    layout.load(customers)
+    return {c: _departed(layout, release, c) for c in customers if not _has_images(layout, release, c)}
+
+
+def _departed(layout: Layout, release: Release, customer: str) -> Superseded:
+    try:
+        stated = state.of(layout.tip, customer)
+        runs = f"is to run {stated.release.commit[:7]}" if stated.release else "has no release"
+        held = f", held by {stated.hold.owner}: {stated.hold.reason}" if stated.hold else ""
+    except CannotEdit as error:
+        runs, held = error.problem, ""
+    return Superseded.because(
+        f"{customer}: the GitOps repository no longer has {release.commit[:7]} for it: it {runs}{held}",
+        f"GitOps repository at {layout.tip.commit[:7]}",
+        "nothing, if it was meant; otherwise release again",
+    )
 
 
 def _has_images(layout: Layout, release: Release, customer: str) -> bool:

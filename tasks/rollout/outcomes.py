@@ -148,7 +148,8 @@ def _outcome(promotion: Promotion, seen: dict[str, str] | Exception | None) -> O
     next_step = NEXT.get(name, "").replace("{customer}", promotion.customer)
     if isinstance(seen, Exception):
         reason = seen.reasons[0] if isinstance(seen, SlipwayError) else None
-        name, because = "failed", reason.what if reason else str(seen)
+        name = "superseded" if isinstance(seen, Superseded) else "failed"
+        because = reason.what if reason else str(seen)
         next_step = reason.next_step if reason else "see this run's log, then retry it"
     return Outcome(
         customer=promotion.customer,
