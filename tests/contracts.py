@@ -8,8 +8,8 @@
 answered 400 with the reason, an answer outside it 500, and both raise `ContractBroken` at the end of the `with` block.
 
 Stricter than the documents: a query parameter or a property that is not described is a violation, since a real server
-would ignore it in silence. Looser in one place: a status of 400 and more that an operation does not describe, or
-describes without a body, may be answered with any: gateways and rate limits stand before every server.
+would ignore it in silence. Looser in one place: a status of 500 and more, and one of 400 and more that an operation does
+not describe or describes without a body, may be answered with any body: gateways and limits stand before every server.
 """
 
 import datetime
@@ -266,7 +266,7 @@ class Contract:
         """Raises `ContractBroken` when the operation describes no such status, media type or body."""
         content, media = response.content()
         key = next((k for k in (str(response.status), f"{response.status // 100}XX") if k in operation.answers), None)
-        if key is None and response.status >= 400:
+        if response.status >= 500 or (key is None and response.status >= 400):
             return
         key = key or ("default" if "default" in operation.answers else None)
         if key is None:

@@ -28,42 +28,49 @@ class ForgeRefused(ReleaseRefused):
         self.status = status
 
 
-def answered(
-    settings: Forge, doing: str, status: int, headers: Mapping[str, str], body: Any, *, limited: bool = False
-) -> SlipwayError:
-    """The error for an answer that is not a success. `limited`: the client knows that it is a rate limit.
+class Failures:
+    """Makes the errors of one client; keeps its token out of whatever a server says."""
 
-    GitHub tells a rate limit as 403 with Retry-After or no requests left.
-    Source: GitHub REST API, "Rate limits for the REST API", "Exceeding the rate limit".
-    """
-    known = {name.lower(): value for name, value in headers.items()}
-    limited = limited or (status == 403 and ("retry-after" in known or known.get("x-ratelimit-remaining") == "0"))
-    told = f"{doing}: {message(body) or 'no reason was given'} (HTTP {status})"
-    place = where(settings)
-    if status == 429 or limited:
-        seconds = wait_seconds(known)
-        reason = Reason(what=told, where=place, next_step=f"wait {seconds:.0f} s; nothing is wrong with the release")
-        return RateLimited(reason, retry_after_seconds=seconds)
-    if status >= 500 or status == 408:
-        return ServiceUnavailable.because(told, place, "see whether the forge is up; the step is safe to repeat")
-    return ForgeRefused(Reason(what=told, where=place, next_step=_next_step(settings, status)), status=status)
+    def __init__(self, settings: Forge, token: str) -> None:
+        self._settings, self._token = settings, token
 
+    def answered(
+        self, doing: str, status: int, headers: Mapping[str, str], body: Any, *, limited: bool = False
+    ) -> SlipwayError:
+        """The error for an answer that is not a success. `limited`: the client knows that it is a rate limit.
 
-def unreachable(settings: Forge, doing: str, error: Exception) -> ServiceUnavailable:
-    """No whole answer came: no connection, a cut one, a time-out, or a certificate that nobody vouches for."""
-    told = f"{doing}: no answer from the forge ({type(error).__name__})"
-    return ServiceUnavailable.because(
-        told, where(settings), "check the address, the network and ca_file; the step is safe to repeat"
-    )
+        GitHub tells a rate limit as 403 with Retry-After or no requests left.
+        Source: GitHub REST API, "Rate limits for the REST API", "Exceeding the rate limit".
+        """
+        known = {name.lower(): value for name, value in headers.items()}
+        limited = limited or (status == 403 and ("retry-after" in known or known.get("x-ratelimit-remaining") == "0"))
+        words = message(body).replace(self._token, "***") or "no reason was given"
+        told, place = f"{doing}: {words} (HTTP {status})", where(self._settings)
+        if status == 429 or limited:
+            seconds = wait_seconds(known)
+            reason = Reason(
+                what=told, where=place, next_step=f"wait {seconds:.0f} s; nothing is wrong with the release"
+            )
+            return RateLimited(reason, retry_after_seconds=seconds)
+        if status >= 500 or status == 408:
+            return ServiceUnavailable.because(told, place, "see whether the forge is up; the step is safe to repeat")
+        return ForgeRefused(Reason(what=told, where=place, next_step=_next_step(self._settings, status)), status=status)
 
+    def unreachable(self, doing: str, error: Exception) -> ServiceUnavailable:
+        """No whole answer came: no connection, a cut one, a time-out, or a certificate that nobody vouches for."""
+        return ServiceUnavailable.because(
+            f"{doing}: no answer from the forge ({type(error).__name__})",
+            where(self._settings),
+            "check the address, the network and ca_file; the step is safe to repeat",
+        )
 
-def nonsense(settings: Forge, doing: str) -> ServiceUnavailable:
-    """The answer was a success but not what the API promises, as from a proxy's own page."""
-    return ServiceUnavailable.because(
-        f"{doing}: the answer is not what the API of {settings.kind} gives",
-        where(settings),
-        "check that gitops.forge.url is the API and not a page or a proxy in front of it",
-    )
+    def nonsense(self, doing: str) -> ServiceUnavailable:
+        """The answer was a success but not what the API promises, as from a proxy's own page."""
+        return ServiceUnavailable.because(
+            f"{doing}: the answer is not what the API of {self._settings.kind} gives",
+            where(self._settings),
+            "check that gitops.forge.url is the API and not a page or a proxy in front of it",
+        )
 
 
 def where(settings: Forge) -> str:

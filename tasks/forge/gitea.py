@@ -7,6 +7,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from tasks.config import Forge
 from tasks.forge.client import TIMEOUT_SECONDS, Found
-from tasks.forge.failures import ForgeRefused, answered, nonsense, unreachable
+from tasks.forge.failures import Failures, ForgeRefused
 from tasks.models import PullRequest, StatusState
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,13 @@ class Gitea:
     def __init__(self, settings: Forge, token: str) -> None:
         import httpx
 
-        self.settings = settings
+        self.settings, self._failures = settings, Failures(settings, token)
         base = str(settings.url).rstrip("/").removesuffix("/api/v1")
         self._http = httpx.Client(
             base_url=f"{base}/api/v1",
             headers={"Authorization": f"token {token}", "User-Agent": "slipway", "Accept": "application/json"},
             timeout=TIMEOUT_SECONDS,
-            verify=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True,
+            verify=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else _common_trust(),
         )
 
     def __enter__(self) -> Self:
@@ -155,7 +156,7 @@ class Gitea:
         with self._telling(doing):
             answer = self._http.request(method, f"/repos/{self.settings.project}{path}", json=sent, params=query)
             if not answer.is_success:
-                raise answered(self.settings, doing, answer.status_code, answer.headers, answer.content)
+                raise self._failures.answered(doing, answer.status_code, answer.headers, answer.content)
             return answer.json() if answer.content else None
 
     def _is_ours(self, raw: Mapping[str, Any]) -> bool:
@@ -182,9 +183,15 @@ class Gitea:
         try:
             yield
         except httpx.RequestError as error:
-            raise unreachable(self.settings, doing, error) from error
+            raise self._failures.unreachable(doing, error) from error
         except (ValidationError, ValueError, KeyError, TypeError) as error:
-            raise nonsense(self.settings, doing) from error
+            raise self._failures.nonsense(doing) from error
+
+
+@cache
+def _common_trust() -> ssl.SSLContext:
+    """Read once: it holds every authority that the machine knows."""
+    return ssl.create_default_context()
 
 
 def _number(found: Found) -> int:

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from tasks.config import Forge
 from tasks.errors import ReleaseRefused
 from tasks.forge.client import TIMEOUT_SECONDS, Found
-from tasks.forge.failures import ForgeRefused, answered, nonsense, unreachable
+from tasks.forge.failures import Failures, ForgeRefused
 from tasks.models import PullRequest, StatusState
 
 if TYPE_CHECKING:
     from github.PullRequest import PullRequest as Raw
+    from github.Requester import Requester
 
 log = logging.getLogger(__name__)
 READY = ("clean", "has_hooks")
@@ -34,7 +35,7 @@ class GitHub:
     def __init__(self, settings: Forge, token: str) -> None:
         import github
 
-        self.settings = settings
+        self.settings, self._failures = settings, Failures(settings, token)
         self._github = github.Github(
             auth=github.Auth.Token(token),
             base_url=(settings.url or "https://api.github.com").rstrip("/"),
@@ -45,6 +46,7 @@ class GitHub:
             seconds_between_requests=None,
             seconds_between_writes=None,
         )
+        _tell_redirects(self._github.requester)
         self._repository = self._github.get_repo(settings.project, lazy=True)
 
     def __enter__(self) -> Self:
@@ -187,13 +189,28 @@ class GitHub:
         except GithubException as error:
             limited = isinstance(error, RateLimitExceededException)
             status = _graphql_status(error.data) or error.status
-            raise answered(self.settings, doing, status, error.headers or {}, error.data, limited=limited) from error
+            raise self._failures.answered(doing, status, error.headers or {}, error.data, limited=limited) from error
         except RequestException as error:
-            raise unreachable(self.settings, doing, error) from error
-        except (ValidationError, AttributeError, TypeError) as error:
-            raise nonsense(self.settings, doing) from error
+            raise self._failures.unreachable(doing, error) from error
+        except (ValidationError, AttributeError, TypeError, AssertionError) as error:
+            raise self._failures.nonsense(doing) from error
         except RuntimeError as error:  # how the library says that the server sent it elsewhere
-            raise answered(self.settings, doing, 301, {}, str(error)) from error
+            raise self._failures.answered(doing, 301, {}, str(error)) from error
+
+
+def _tell_redirects(requester: Requester) -> None:
+    """Makes a redirect an error. The library follows a 301 on the same host, as of a renamed repository, which is right,
+    but takes every other one for a success with an empty answer.
+    """
+    ask = requester.requestJson
+
+    def asked(*arguments: Any, **named: Any) -> Any:
+        status, headers, output = ask(*arguments, **named)
+        if 300 <= status < 400:
+            raise requester.createException(status, headers, {"message": "redirected"})
+        return status, headers, output
+
+    requester.requestJson = asked
 
 
 def _graphql_status(body: Any) -> int | None:

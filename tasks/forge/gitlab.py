@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tasks.config import Forge
 from tasks.errors import ReleaseRefused
 from tasks.forge.client import TIMEOUT_SECONDS, Found
-from tasks.forge.failures import ForgeRefused, answered, nonsense, unreachable
+from tasks.forge.failures import Failures, ForgeRefused
 from tasks.models import PullRequest, StatusState
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class GitLab:
     def __init__(self, settings: Forge, token: str) -> None:
         import gitlab
 
-        self.settings = settings
+        self.settings, self._failures = settings, Failures(settings, token)
         self._gitlab = gitlab.Gitlab(
             (settings.url or "https://gitlab.com").rstrip("/").removesuffix("/api/v4"),
             private_token=token,
@@ -185,13 +185,13 @@ class GitLab:
         try:
             yield
         except _Failed as failed:
-            raise answered(self.settings, doing, failed.status, failed.headers, failed.body) from None
+            raise self._failures.answered(doing, failed.status, failed.headers, failed.body) from None
         except RequestException as error:
-            raise unreachable(self.settings, doing, error) from error
+            raise self._failures.unreachable(doing, error) from error
         except RedirectError as error:
-            raise answered(self.settings, doing, 301, {}, str(error)) from error
+            raise self._failures.answered(doing, 301, {}, str(error)) from error
         except (GitlabError, ValidationError, KeyError, TypeError) as error:
-            raise nonsense(self.settings, doing) from error
+            raise self._failures.nonsense(doing) from error
 
 
 class _Failed(Exception):
