@@ -46,8 +46,8 @@ class GitHub:
             seconds_between_requests=None,
             seconds_between_writes=None,
         )
-        _tell_redirects(self._github.requester)
         self._repository = self._github.get_repo(settings.project, lazy=True)
+        _tell_redirects(self._repository.requester)  # a copy of the client's own
 
     def __enter__(self) -> Self:
         return self
