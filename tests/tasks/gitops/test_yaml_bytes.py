@@ -3,6 +3,7 @@
 import pytest
 
 from tasks.gitops.yaml_bytes import CannotEdit, Document
+from tasks.gitops.yaml_tree import read, same
 
 OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 STYLES = {
@@ -14,6 +15,7 @@ STYLES = {
     "other documents": f"---\nx: 1\n---\na:\n  b: {OLD}\n...\n---\ny: {OLD}\n",
     "block scalar beside": f"a:\n  b: {OLD}\n  text: |\n    b: {OLD}\n",
     "an anchor elsewhere": f"x: &x {{k: v}}\ny: *x\na:\n  b: {OLD}\n",
+    "other line breaks before": f'x: "p\u2028q\x85r"\n# \u2029\na:\n  b: {OLD}\n',
     "unicode before": f"æøå: '🚢'\na:\n  b: {OLD}\n",
 }
 ENDS = {
@@ -139,3 +141,33 @@ def test_an_anchor_may_be_given_twice_and_the_last_one_counts() -> None:
         document.at("a")
     with pytest.raises(CannotEdit, match="shared through an anchor"):
         document.at("b")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a: b", "a: c"),
+        ("a: b", "c: b"),
+        ("a: b", "a: 'b'"),
+        ("a: b", "a: !!str b"),
+        ("a: b", "a: &x b"),
+        ("a: [b]", "a:\n- b"),
+        ("a: [b]", "a: {b: }"),
+        ("a: [b]", "a: &x [b]"),
+        ("a: {b: c}", "a: !x {b: c}"),
+        ("[&a b, &c d, *a]", "[&a b, &c d, *c]"),
+        ("a: b", "--- \na: b"),
+        ("a: b", "%YAML 1.1\n---\na: b"),
+        ("a: b", "a: b\n..."),
+    ],
+)
+def test_files_that_say_something_else_are_not_the_same(old: str, new: str) -> None:
+    before, after = list(read(old)), list(read(new))
+    assert all(same(event, event) for event in before + after)
+    assert not all(map(same, before, after))
+
+
+def test_files_that_say_the_same_in_other_places_are_the_same() -> None:
+    before, after = list(read("a: [b, 'c']\n")), list(read("# top\na:   [ b,\n 'c' ] # end"))
+    assert len(before) == len(after)
+    assert all(map(same, before, after))
