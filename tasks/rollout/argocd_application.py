@@ -57,7 +57,7 @@ def compared_revisions(application: Application, repository: str) -> tuple[str, 
     """
     spec, status = application.get("spec") or {}, application.get("status") or {}
     sync = status.get("sync") or {}
-    if spec.get("sourceHydrator"):
+    if spec.get("sourceHydrator") is not None:
         return _dry_revision(status, sync.get("revision", ""))
     if _sources(spec) != _sources(sync.get("comparedTo") or {}):
         return ()

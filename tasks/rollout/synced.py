@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tasks.errors import Superseded
+from tasks.models import Reason
 from tasks.rollout.sight import short
 
 Carries = Callable[[str], bool]
@@ -14,29 +15,30 @@ from a revision that is still older.
 
 
 class Synced:
-    """The question of one customer, with what is already known: a commit never changes, so each yes is kept."""
+    """The question of one customer, with what is already known: a commit never changes, so each yes is kept.
+
+    A revision that once carried and then does not is no proof of a newer release: Argo CD may compare with an older
+    commit again, from its cache. Only git knows, so only `Superseded` from `carries` ends the wait.
+    """
 
     def __init__(self, customer: str, commit: str, carries: Carries) -> None:
         self._customer, self._carries = customer, carries
         self._known = {commit} if commit else set()
-        self._seen = ""
 
     def carries(self, revision: str) -> bool:
-        """Raises `Superseded` when the revision came after the release and took it away again."""
+        """Raises `Superseded` when the revision came after the release and took its digests away again."""
+        if revision in self._known:
+            return True
         try:
-            good = revision in self._known or self._carries(revision)
+            good = self._carries(revision)
         except Superseded as error:
-            raise self._superseded(revision) from error
+            raise Superseded(
+                Reason(
+                    what=f"superseded: it was moved on to {revision}, which carries other digests",
+                    where=f"GitOps revision {short(revision)}",
+                    next_step="nothing where a newer release came; otherwise see who made that commit, then release again",
+                )
+            ) from error
         if good:
             self._known.add(revision)
-            self._seen = revision
-        elif self._seen:
-            raise self._superseded(revision)
         return good
-
-    def _superseded(self, revision: str) -> Superseded:
-        return Superseded.because(
-            f"superseded: it was moved on to {revision}, which carries other digests",
-            f"GitOps revision {short(revision)}",
-            "nothing where a newer release came; otherwise see who made that commit, then release again",
-        )  # type: ignore[return-value]
