@@ -142,7 +142,8 @@ def _get(schema: dict[str, Any], *names: str, listing: bool = False) -> dict[str
         kinds = {"labelSelector": "string", "continue": "string", "limit": "integer"}
         parameters += [{"name": n, "in": "query", "schema": {"type": kind}} for n, kind in kinds.items()]
     answer = {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}}
-    return {"get": {"parameters": parameters, "responses": answer}}
+    gateway = {"307": {"description": "not Kubernetes' own; a gateway before it may answer so"}}
+    return {"get": {"parameters": parameters, "responses": answer | gateway}}
 
 
 def deployment(namespace: str = "bre", **status: Any) -> dict[str, Any]:
