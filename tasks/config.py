@@ -55,6 +55,7 @@ def _inside(path: str) -> str:
 
 
 RelativePath = Annotated[str, AfterValidator(_inside)]
+Folder = Annotated[str, AfterValidator(lambda path: path if path == "." else _inside(path))]
 ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+$")]
 
 
@@ -130,7 +131,7 @@ class Run(Section):
 
 
 class Component(Section):
-    path: RelativePath = Field(description="folder of the component in the app's repository")
+    path: Folder = Field(description="folder of the component in the app's repository; . is the whole repository")
     image: ImageName = Field(description="image repository to push to, without tag")
     build: Build = Build()
     suites: dict[Name, Suite] = Field(default={}, description="tests and linters, by name")

@@ -161,9 +161,9 @@ class Mirror:
         return True
 
     def tree(self, commit: str, path: str) -> str | None:
-        """Id of the tree (or blob) at a path of a commit; None when nothing is there."""
+        """Id of the tree (or blob) at a path of a commit, `.` for all of it; None when nothing is there."""
         try:
-            return self.run("rev-parse", "--verify", "--quiet", f"{commit}:{path}")
+            return self.run("rev-parse", "--verify", "--quiet", f"{commit}:{path if path != '.' else ''}")
         except GitFailed:
             return None
 

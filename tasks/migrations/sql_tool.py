@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import PurePosixPath
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -32,7 +33,7 @@ COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 def run(config: Config, settings: Migrations, commit: str, standings: Sequence[Standing]) -> History:
     """Applies what is pending at each distinct start, each file in a transaction of its own, and returns what was seen."""
-    folder = f"{config.components[settings.component].path}/{settings.path}"
+    folder = str(PurePosixPath(config.components[settings.component].path, settings.path))
     mirror = Mirror.open(config.app.repository)
     files = _files(mirror, commit, folder)
     if not files:
@@ -66,7 +67,7 @@ def run(config: Config, settings: Migrations, commit: str, standings: Sequence[S
 
 def upgrade(config: Config, settings: Migrations, commit: str, url: str, head: str | None) -> bool:
     """Applies the files up to `head`, or what comes after the last one applied; says whether there were any."""
-    folder = f"{config.components[settings.component].path}/{settings.path}"
+    folder = str(PurePosixPath(config.components[settings.component].path, settings.path))
     files = _files(Mirror.open(config.app.repository), commit, folder)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(

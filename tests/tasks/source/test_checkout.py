@@ -88,3 +88,12 @@ def test_a_branch_named_like_an_option_cannot_reach_git() -> None:
         Config.model_validate(
             {**config_for("/x").model_dump(), "app": {"name": "shop", "repository": "/x", "branch": "--upload-pack"}}
         )
+
+
+def test_a_component_may_be_the_whole_repository(repository: Callable) -> None:
+    app = repository("app")
+    commit = app.commit({"Dockerfile": "FROM scratch\n"})
+    config = config_for(app.url)
+    api = config.components["api"].model_validate({**config.components["api"].model_dump(), "path": "."})
+    whole = config.model_copy(update={"components": {"api": api}})
+    assert check_out(whole, ReleaseRequest(commit=commit)).trees == {".": app.git("rev-parse", "HEAD^{tree}")}
