@@ -41,6 +41,13 @@ class Tip:
             commit = commit or fetched
         return cls(mirror, commit, _listing(mirror.directory, commit))
 
+    @classmethod
+    def fetched(cls, repository: str, branch: str) -> "Tip":
+        """The branch as it is now, where there is no configuration yet."""
+        mirror = Mirror.open(repository)
+        commit = mirror.fetch(branch)
+        return cls(mirror, commit, _listing(mirror.directory, commit))
+
     def obstacle(self, path: str) -> str | None:
         """Why a file that seems to be there is not read: a link or submodule on the way to it, or its size."""
         for step in (path, *map(str, PurePosixPath(path).parents)):

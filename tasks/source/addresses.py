@@ -36,9 +36,8 @@ MAX_SOURCES = 300
 def port(dockerfile: Dockerfile, where: str, packages: Packages) -> Seen:
     """The port of EXPOSE, of the command, of the framework, or a guess."""
     for value in dockerfile.values("EXPOSE"):
-        if found := re.match(r"(\d{1,5})", dockerfile.resolve(value)):
-            if 0 < int(found[1]) < 65536:
-                return Seen(value=found[1], why=f"EXPOSE in {where}")
+        if (found := re.match(r"(\d{1,5})", dockerfile.resolve(value))) and 0 < int(found[1]) < 65536:
+            return Seen(value=found[1], why=f"EXPOSE in {where}")
     for keyword in ("CMD", "ENTRYPOINT", "ENV"):
         for value in dockerfile.values(keyword):
             found = LISTENING.search(dockerfile.resolve(value))

@@ -11,9 +11,10 @@ from tasks.source.snapshot import Snapshot, joined
 REQUIREMENTS = re.compile(r"^[ \t]*[\"']?([A-Za-z][\w.-]*)(?:\[[^\]]*\])?[ \t]*(?:[=<>!~;@,\"'#^]|$)", re.MULTILINE)
 REQUIREMENT_FILES = r"requirements[\w.-]*\.(txt|in)|pyproject\.toml|setup\.(py|cfg)|Pipfile"
 POSTGRES = (
-    "psycopg psycopg2 psycopg2-binary psycopg-binary asyncpg pg8000 pg postgres pg-promise knex prisma @prisma/client "
-    "drizzle-orm typeorm sequelize sqlalchemy sqlmodel django pgx"
-).split()
+    *("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000", "pg", "postgres"),
+    *("pg-promise", "knex", "prisma", "@prisma/client", "drizzle-orm", "typeorm", "sequelize", "sqlalchemy"),
+    *("sqlmodel", "django", "pgx"),
+)
 LANGUAGES = {"go.mod": "Go", "Cargo.toml": "Rust", "pom.xml": "Java", "build.gradle": "Java", "Gemfile": "Ruby"}
 RUNNERS = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "bun.lock": "bun", "bun.lockb": "bun"}
 

@@ -19,9 +19,10 @@ from tasks.source.snapshot import Snapshot, is_below, joined
 FILES = r"(Dockerfile|Containerfile)([.-](prod|production|release))?"
 MAX_COMPONENTS = 50
 NOT_DEPLOYED = (
-    "node_modules vendor third_party .devcontainer .github .gitlab .ci .circleci .git examples example samples sample "
-    "test tests testdata fixtures __tests__ hack scripts docs benchmark benchmarks"
-).split()
+    *("node_modules", "vendor", "third_party", ".devcontainer", ".github", ".gitlab", ".ci", ".circleci"),
+    *(".git", "examples", "example", "samples", "sample", "test", "tests", "testdata", "fixtures", "__tests__"),
+    *("hack", "scripts", "docs", "benchmark", "benchmarks"),
+)
 # A Dockerfile in one of these is named by what it builds, or by the folder above.
 FOLDERS_OF_DOCKERFILES = (
     "docker",
@@ -133,6 +134,8 @@ def _component(snapshot: Snapshot, file: str, name: str) -> FoundComponent:
     made = suites.suites(snapshot, found, dockerfile)
     if not made:
         notes.append(_no_suites(dockerfile, file))
+    if not any("COMMIT" in value for value in dockerfile.values("ARG")):
+        notes.append(f"{file} has no ARG COMMIT: without it the running app cannot answer which commit it is")
     return FoundComponent(
         name=name,
         path=context,
