@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -66,6 +67,44 @@ Override = Annotated[
     typer.Option("--override", help="A gate to pass: freeze, soak. Needs --reason; policy.override says which may be."),
 ]
 OverrideReason = Annotated[str, typer.Option("--reason", help="Why a gate is passed; stands in commit and report.")]
+
+
+@app.command()
+def init(
+    app_repository: Annotated[str, typer.Option("--app", help="The app's repository: a git URL or a path.")],
+    gitops: Annotated[str, typer.Option("--gitops", help="The GitOps repository: a git URL or a path.")],
+    app_branch: Annotated[str, typer.Option(help="The branch that is released.")] = "main",
+    gitops_branch: Annotated[str, typer.Option(help="The branch that is rolled out.")] = "main",
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("release.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file when it is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a first release.yaml out of what stands in both repositories. Only commits are looked at, nothing is run."""
+    from deployments import init as first
+    from deployments import init_table
+
+    with _told():
+        app_place, gitops_place = (
+            first.place(app_repository, app_branch, "--app"),
+            first.place(gitops, gitops_branch, "--gitops"),
+        )
+        done = first.init(app_place, gitops_place, output, force)
+    if as_json:
+        _print_json(done.model_dump(mode="json"))
+    else:
+        out.print(init_table.report(done))
+    if done.diff and not done.created:
+        if not as_json:
+            out.print(escape(done.diff), soft_wrap=True)
+        err.print(
+            escape(
+                f"{output}: is there and differs, and was left as it is\n  next:  --force replaces it, --output names another"
+            ),
+            soft_wrap=True,
+        )
+        raise typer.Exit(Exit.refused)
+    if not as_json:
+        out.print(escape(init_table.ending(done)), soft_wrap=True)
 
 
 @app.command()
