@@ -23,6 +23,7 @@ def report(done: Written) -> RenderableType:
 
 def _parts(done: Written) -> Iterator[RenderableType]:
     yield _components(done.found)
+    yield Text("")
     customers = done.found.gitops.customers
     yield _said(f"customers ({len(customers)})", ", ".join(customers))
     later = ", ".join(done.found.others) if done.found.strangers else "everyone else"
@@ -31,6 +32,7 @@ def _parts(done: Written) -> Iterator[RenderableType]:
         yield _said("to mend", problem)
     left = list(_left_out(done.found))
     if left:
+        yield Text("")
         yield _table("left out", "why", left)
 
 

@@ -157,7 +157,7 @@ def _suites(text: Text, component: FoundComponent) -> None:
 
 def _run(text: Text, component: FoundComponent) -> None:
     text.put(4, "run:")
-    text.value(6, "port", component.port)
+    text.put(6, f"port: {component.port.value}", component.port.why, component.port.sure)
     if component.health:
         text.value(6, "health", component.health)
     else:
@@ -166,6 +166,10 @@ def _run(text: Text, component: FoundComponent) -> None:
         )
     if component.migrate:
         text.value(6, "migrate", component.migrate)
+    if component.env:
+        text.put(6, "env:")
+    for name, seen in component.env.items():
+        text.value(8, name, seen)
 
 
 def _end_to_end(text: Text, found: Found) -> None:

@@ -1,6 +1,7 @@
 """Where a component listens, and the paths that tell its health and its version."""
 
 import re
+from collections.abc import Mapping
 
 from tasks.source.dockerfile import Dockerfile
 from tasks.source.packages import Packages
@@ -30,6 +31,7 @@ PROBED = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::
 VERSION = re.compile(r"[\"'`](/[\w/-]{0,60}version)/?[\"'`]")
 NEXT_ROUTE = re.compile(r"(?:^|/)(?:src/)?(?:app|pages)((?:/[\w-]+)*/version)(?:/route|/index)?\.(?:ts|js)$")
 SOURCES = r".*\.(py|ts|js|mjs|tsx|go|java|kt|rb|rs|cs|php)"
+VARIABLE = re.compile(r"(?:environ|getenv|env)\W{1,4}([A-Z][A-Z0-9_]{1,40})_(?:URL|BASE_URL|ORIGIN|ADDRESS|BASE)\b")
 MAX_SOURCES = 300
 
 
@@ -61,12 +63,31 @@ def health(dockerfile: Dockerfile, where: str) -> Seen | None:
 
 def version(snapshot: Snapshot, folder: str) -> Seen:
     """A path of the component that ends in `version`, the likeliest to answer the commit."""
-    files = [f for f in snapshot.named(SOURCES, folder) if not re.search(r"(^|/)(tests?|node_modules|vendor)/", f)]
+    files = _sources(snapshot, folder)
     for file in files:
         if route := NEXT_ROUTE.search(file):
             return Seen(value=route[1], why=f"the route {file}", sure=False)
-    snapshot.load(files[:MAX_SOURCES])
-    for file in files[:MAX_SOURCES]:
+    for file in files:
         if found := VERSION.search(snapshot.text(file)):
             return Seen(value=found[1], why=f"stands in {file}", sure=False)
     return Seen(value="/version", why="no path that ends in /version was found", sure=False)
+
+
+def neighbours(snapshot: Snapshot, folder: str, ports: Mapping[str, str]) -> dict[str, Seen]:
+    """Variables such as BACKEND_URL that the code reads and that mean another component: its address beside this one."""
+    found: dict[str, Seen] = {}
+    for file in _sources(snapshot, folder):
+        for variable in VARIABLE.finditer(snapshot.text(file)):
+            component = variable[1].removesuffix("_BASE").lower().replace("_", "-")
+            name = re.sub(r".*\W", "", variable[0])
+            if component in ports and name not in found:
+                found[name] = Seen(value=f"http://{component}:{ports[component]}", why=f"read in {file}", sure=False)
+    return dict(sorted(found.items()))
+
+
+def _sources(snapshot: Snapshot, folder: str) -> list[str]:
+    """The component's own source files, those near the top first, loaded as far as the bounds allow."""
+    named = snapshot.named(SOURCES, folder)
+    files = [f for f in named if not re.search(r"(^|/)(tests?|node_modules|vendor)/", f)][:MAX_SOURCES]
+    snapshot.load(files)
+    return files

@@ -39,7 +39,7 @@ def migrate_command(found: FoundMigrations) -> Seen | None:
     if found.tool == "alembic":
         config = found.settings.get("config")
         option = f" -c {config.value}" if config and config.value != "alembic.ini" else ""
-        return Seen(value=f"alembic{option} upgrade head", why=found.why, sure=False)
+        return Seen(value=f"alembic{option} upgrade head", why=f"{found.why}; the image must carry it", sure=False)
     return found.settings.get("upgrade")
 
 

@@ -1,6 +1,7 @@
 """Recognises an app's repository for a first release.yaml: components, suites, migrations, end-to-end tests."""
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from tasks.git import Mirror
@@ -66,7 +67,7 @@ def recognise_app(repository: str, branch: str = "main") -> RecognisedApp:
     places, left_out = _places(snapshot, {e.path for e in found if e.dockerfile})
     components = tuple(_component(snapshot, p, n) for n, p in _named(snapshot, places[:MAX_COMPONENTS], name).items())
     moved = _migrations(snapshot, components)
-    components = tuple(_with_migrate(c, moved) for c in components)
+    components = tuple(_with_neighbours(snapshot, _with_migrate(c, moved), components) for c in components)
     return RecognisedApp(
         commit=snapshot.commit,
         name=name,
@@ -208,3 +209,11 @@ def _with_migrate(component: FoundComponent, moved: tuple[FoundMigrations, ...])
     mine = next((m for m in moved if m.component == component.name), None)
     command = databases.migrate_command(mine) if mine else None
     return component.model_copy(update={"migrate": command}) if command else component
+
+
+def _with_neighbours(
+    snapshot: Snapshot, component: FoundComponent, all_of_them: Sequence[FoundComponent]
+) -> FoundComponent:
+    ports = {c.name: c.port.value for c in all_of_them if c.name != component.name}
+    folder = component.path if component.path != "." else str(PurePosixPath(component.why).parent)
+    return component.model_copy(update={"env": addresses.neighbours(snapshot, folder, ports)})

@@ -35,6 +35,7 @@ class FoundComponent(Value):
     health: Seen | None = None
     migrate: Seen | None = None
     version: Seen
+    env: dict[str, Seen] = {}
     suites: tuple[FoundSuite, ...] = ()
     notes: tuple[str, ...] = ()
 
