@@ -28,7 +28,7 @@ FRAMEWORKS = {
 OTHERWISE = 8080
 LISTENING = re.compile(r"--port[\", =]+(\d{2,5})|(?:--bind|-b)[\", =]+[\w.]*:(\d{2,5})|\bPORT[= ]+(\d{2,5})")
 PROBED = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::[\w${}]+)?(/[\w./-]*)?")
-VERSION = re.compile(r"[\"'`](/[\w/-]{0,60}version)/?[\"'`]")
+VERSION = re.compile(r"[\"'`](?:[A-Z]+ )?(/[\w/-]{0,60}version)/?[\"'`]")
 NEXT_ROUTE = re.compile(r"(?:^|/)(?:src/)?(?:app|pages)((?:/[\w-]+)*/version)(?:/route|/index)?\.(?:ts|js)$")
 SOURCES = r".*\.(py|ts|js|mjs|tsx|go|java|kt|rb|rs|cs|php)"
 VARIABLE = re.compile(r"(?:environ|getenv|env)\W{1,4}([A-Z][A-Z0-9_]{1,40})_(?:URL|BASE_URL|ORIGIN|ADDRESS|BASE)\b")

@@ -144,6 +144,7 @@ def _component(snapshot: Snapshot, file: str, name: str) -> FoundComponent:
         why=file,
         language=found.language,
         target=_target(dockerfile, file),
+        test_target=(dockerfile.test_target() or ("", False))[0],
         port=addresses.port(dockerfile, file, found),
         health=addresses.health(dockerfile, file),
         version=addresses.version(snapshot, own if own != "." and snapshot.has(own) else context),
@@ -195,7 +196,7 @@ def _migrations(snapshot: Snapshot, components: tuple[FoundComponent, ...]) -> t
 
 def _in_target(moved: FoundMigrations, component: FoundComponent) -> FoundMigrations:
     """With the build target that has the tool, where that is not `test`."""
-    target = next((s.target for s in component.suites), None)
+    target = component.test_target
     if moved.tool == "sql" or target == "test":
         return moved
     if target:

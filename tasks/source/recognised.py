@@ -30,7 +30,8 @@ class FoundComponent(Value):
     dockerfile: str = Field(description="path in the context")
     why: str
     language: str = ""
-    target: Seen | None = None
+    target: Seen | None = Field(default=None, description="build target to deploy; None: the last stage")
+    test_target: str = Field(default="", description="build target with the test tools; empty without one")
     port: Seen
     health: Seen | None = None
     migrate: Seen | None = None
