@@ -12,6 +12,7 @@ from deployments.init_found import Found, Place, app_name, branches, place
 from tasks.config import Config, load_config
 from tasks.errors import ReleaseRefused, SlipwayError
 from tasks.gitops import recognise as gitops
+from tasks.gitops.patterns import may_be_customer
 from tasks.gitops.recognised import Checked, FoundImage
 from tasks.models import Value
 from tasks.source import recognise as source
@@ -91,13 +92,20 @@ def _confirmed(found: Found) -> Found:
         kept = found.gitops.model_copy(update={"images": images, "customers": customers})
         told = {
             "gitops": kept,
-            "strangers": tuple(n for n in names if n not in customers),
+            "strangers": {n: _why(n, checked) for n in names if n not in customers},
             "problems": tuple(_problems(checked, customers)) if images == found.gitops.images else found.problems,
         }
         if images == found.gitops.images:
             return found.model_copy(update=told)
         lost = tuple(_problems([c for c in checked if c.problem], found.gitops.customers))
         found = found.model_copy(update={**told, "problems": (*found.problems, *lost)})
+
+
+def _why(name: str, checked: Sequence[Checked]) -> str:
+    """Why a name that the targets find is none of the customers."""
+    if not may_be_customer(name):
+        return "looks like no customer, but its files match"
+    return next((c.problem for c in checked if c.customer == name and c.problem), "no image of it was recognised")
 
 
 def _readable(image: FoundImage, refused: set[tuple[str, str]]) -> FoundImage:

@@ -4,6 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from pydantic import Field
+
 from tasks.errors import ConfigInvalid, ReleaseRefused
 from tasks.git import ENVIRONMENT, GitFailed, Mirror
 from tasks.gitops.recognised import FoundImage, RecognisedGitOps
@@ -33,7 +35,7 @@ class Found(Value):
     gitops: RecognisedGitOps
     name: str
     name_is_sure: bool
-    strangers: tuple[str, ...] = ()
+    strangers: dict[str, str] = Field(default={}, description="names that match as customers do, and why they are none")
     problems: tuple[str, ...] = ()
 
     def image(self, component: str) -> FoundImage | None:

@@ -57,7 +57,7 @@ def _key(target: FoundTarget) -> str:
 
 def _left_out(found: Found) -> Iterator[tuple[str, str]]:
     rows = [(c.why, "no image like it in the GitOps repository") for c in found.unplaced]
-    rows += [(f"{s} (GitOps)", "matches as a customer would, has no image of its own") for s in found.strangers]
+    rows += [(f"{name} (GitOps)", why) for name, why in found.strangers.items()]
     rows += [(one.what, one.why) for one in (*found.app.left_out, *found.gitops.left_out)]
     yield from rows[:SHOWN]
     if len(rows) > SHOWN:

@@ -1,6 +1,7 @@
 """The text of a first release.yaml: every value with the place it was seen at, and CHECK where it is a guess."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import yaml
@@ -26,10 +27,10 @@ class Text:
 
     def put(self, indent: int, line: str, why: str = "", sure: bool = True) -> None:
         """One line; why it says so stands behind it, or above it when there is no room."""
-        told = self._comment(why, sure)
+        told = _comment(why, sure)
         whole = " " * indent + line
         if told and len(whole) + 3 + len(told) > WIDTH:
-            self._write(" " * indent + told)
+            self.note(indent, why, check=not sure)
             told = ""
         self._write(f"{whole}   {told}" if told else whole)
 
@@ -38,18 +39,23 @@ class Text:
         self.put(indent, f"{key}: {scalar(seen.value)}", seen.why, seen.sure)
 
     def note(self, indent: int, text: str, check: bool = False) -> None:
-        """A comment of its own."""
-        self._write(" " * indent + self._comment(text, not check))
+        """A comment of its own, over as many lines as it takes."""
+        before = " " * indent + "# "
+        told = _comment(text, not check).removeprefix("# ")
+        lines = textwrap.wrap(told, WIDTH, initial_indent=before, subsequent_indent=before + "  ", drop_whitespace=True)
+        for line in lines if len(told) > WIDTH - len(before) else [before + told]:
+            self._write(line)
 
     def gap(self) -> None:
         """An empty line."""
-        self.lines.append("")
-
-    def _comment(self, text: str, sure: bool) -> str:
-        return f"# {'' if sure else 'CHECK: '}{printable(text)}" if text else ""
+        self._write("")
 
     def _write(self, line: str) -> None:
-        self.lines.append(f"# {line}".rstrip() if self.as_comment and not line.lstrip().startswith("# CHECK") else line)
+        self.lines.append(f"# {line}".rstrip() if self.as_comment else line)
+
+
+def _comment(text: str, sure: bool) -> str:
+    return f"# {'' if sure else 'CHECK: '}{printable(text)}" if text else ""
 
 
 def scalar(text: str) -> str:
@@ -187,6 +193,8 @@ def _end_to_end(text: Text, found: Found) -> None:
 def _suite(text: Text, found: Found, suite: FoundEndToEnd) -> None:
     text.put(0, "e2e:", suite.why)
     text.put(2, f"path: {scalar(suite.path)}")
+    if suite.dockerfile not in (None, "Dockerfile"):
+        text.put(2, f"dockerfile: {scalar(suite.dockerfile or '')}")
     text.value(2, "smoke", suite.smoke)
     if suite.full:
         text.value(2, "full", suite.full)
@@ -276,10 +284,9 @@ def _rings(text: Text, found: Found) -> None:
         text.put(2, "- {name: all, customers: '*', approve: true}", "everyone else, once a person approves")
         text.gap()
         return
+    told = ", ".join(list(found.strangers)[:SHOWN])
     text.note(
-        2,
-        f"by name, as {', '.join(found.strangers[:SHOWN])} would match '*' too and look like no customers",
-        check=True,
+        2, f"by name, as '*' would mean these too, which are no customers or cannot be set yet: {told}", check=True
     )
     text.put(2, "- name: all")
     text.put(4, "approve: true", "a person approves before these move")

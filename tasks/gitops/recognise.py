@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
+from typing import Literal
 
 from tasks.config import Config, Target
 from tasks.errors import ReleaseRefused
@@ -33,7 +34,12 @@ MAX_READ = 5_000
 MAX_ALL_BYTES = 32_000_000
 MAX_SITES = 50_000
 MAX_CHECKED = 20_000
-ARGO, FLUX = "argoproj.io", "fluxcd.io"
+ROLLOUTS: dict[str, Literal["argocd", "flux"]] = {
+    "Application.argoproj.io": "argocd",
+    "ApplicationSet.argoproj.io": "argocd",
+    "HelmRelease.helm.toolkit.fluxcd.io": "flux",
+    "Kustomization.kustomize.toolkit.fluxcd.io": "flux",
+}
 WRITERS = {"ImageUpdateAutomation": "Flux's image automation", "ImageUpdater": "Argo CD Image Updater"}
 
 
@@ -143,19 +149,30 @@ def _is_template(path: str, charts: set[str]) -> bool:
 def _sites(tip: Tip, files: Sequence[str], objects: Objects) -> tuple[list[Site], list[Unmatched]]:
     found: list[Site] = []
     left_out: list[Unmatched] = []
+    unusable: list[Unusable] = []
     tip.load(files)
     for file in files:
         try:
             for seen in islice(find_sites(tip.document(file), file, objects), 1_000):
                 if isinstance(seen, Unusable):
-                    left_out.append(Unmatched(what=seen.file, why=seen.why))
+                    unusable.append(seen)
                 elif len(found) < MAX_SITES:
                     found.append(seen)
         except CannotEdit as error:
             left_out.append(Unmatched(what=file, why=error.problem))
         except RecursionError:
             left_out.append(Unmatched(what=file, why="the file is nested too deeply"))
+    replaced = {s.name for s in found if s.kind == "image"}
+    left_out += [Unmatched(what=u.file, why=u.why) for u in unusable if _is_missed(u, replaced)]
     return found, left_out
+
+
+def _is_missed(seen: Unusable, replaced: set[str]) -> bool:
+    """Whether a person would miss the image: no sidecar, not in a base, and not one that kustomize replaces."""
+    parents = PurePosixPath(seen.file).parts[:-1]
+    return not (
+        matching.is_sidecar(seen.image) or seen.image in replaced or set(parents) & {"base", "bases", "components"}
+    )
 
 
 def _images(
@@ -204,10 +221,9 @@ def _target(candidate: Candidate, mirrored: bool) -> FoundTarget:
 
 def _rollout(kinds: Mapping[str, str]) -> Rollout | None:
     """Argo CD or Flux, when objects of theirs stand in the repository."""
-    for tool, kind, group in (("argocd", "Application", ARGO), ("argocd", "ApplicationSet", ARGO), ("flux", "", FLUX)):
-        seen = [k for k in kinds if k.endswith(group) and (not kind or k.startswith(f"{kind}."))]
-        if seen:
-            return Rollout(tool=tool, why=f"{seen[0].partition('.')[0]} in {kinds[seen[0]]}")  # type: ignore[arg-type]
+    for kind, tool in ROLLOUTS.items():
+        if kind in kinds:
+            return Rollout(tool=tool, why=f"{kind.partition('.')[0]} in {kinds[kind]}")
     return None
 
 

@@ -56,7 +56,6 @@ class RecognisedGitOps(Value):
     commit: CommitId
     images: tuple[FoundImage, ...] = ()
     customers: tuple[Name, ...] = ()
-    strangers: tuple[str, ...] = Field(default=(), description="names that match as customers would, and are none")
     rollout: Rollout | None = None
     address: str = Field(default="", description="https://... with {customer}, out of the customers' own files")
     addresses: dict[Name, str] = Field(default={}, description="customers whose address has another form")

@@ -29,6 +29,7 @@ NO_IMAGE_VERSION = (
     "schemaversion",
     "minversion",
 )
+SHORT = re.compile(r"[a-z0-9._-]+(:[\w.-]+)?", re.ASCII)
 MAX_SITES = 500
 Way = tuple[Step, ...]
 Kind = Literal["image", "path", "manifest"]
@@ -54,6 +55,7 @@ class Unusable:
 
     file: str
     why: str
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,22 @@ def _kustomize(root: yaml.Node, file: str) -> Iterator[Site | Unusable]:
             yield Unusable(file, f"images[name={name}] has neither digest nor newTag; add the one that runs now")
 
 
-def _pods(leaves: Sequence[Leaf], file: str, is_object: bool) -> Iterator[Site]:
+def _pods(leaves: Sequence[Leaf], file: str, is_object: bool) -> Iterator[Site | Unusable]:
     seen: set[str] = set()
     for leaf in leaves if is_object else ():
-        found = REFERENCE.fullmatch(leaf.node.value)
-        if _is_container(leaf) and found and found["name"] not in seen and (found["tag"] or found["digest"]):
-            seen.add(found["name"])
+        value = leaf.node.value
+        found = REFERENCE.fullmatch(value)
+        if not _is_container(leaf) or value in seen or (found and found["name"] in seen):
+            continue
+        seen.add(found["name"] if found else value)
+        if found and (found["tag"] or found["digest"]):
             yield Site(file, "manifest", found["name"], leaf.way, repository=found["name"], keys=leaf.keys[:-1])
+        elif found:
+            yield Unusable(file, f"{value} has neither tag nor digest; write the one that runs now", value)
+        elif SHORT.fullmatch(value):
+            yield Unusable(
+                file, f"{value} names no registry; write the image as registry/name", value.partition(":")[0]
+            )
 
 
 def _values(leaves: Sequence[Leaf], file: str, is_object: bool) -> Iterator[Site]:

@@ -20,6 +20,7 @@ COMMANDS = (
 )
 NEEDS_DEPENDENCY = ("typeorm", "django", "knex")
 SQL_FOLDERS = ("migrations", "migration", "migrate", "sql", "db", "versions", "schema")
+LIBRARIES = ("sqlmodel", "sqlalchemy", "flask_sqlalchemy", "advanced_alchemy")
 DOWN = (".down.sql", ".rollback.sql", ".undo.sql")
 NUMBERED = re.compile(r"[VU]?(\d+)[\w.-]*\.sql", re.IGNORECASE)
 OTHER_DATABASE = re.compile(r"provider\s*=\s*\"(mysql|sqlite|sqlserver|mongodb|cockroachdb)\"")
@@ -58,14 +59,17 @@ def _metadata(snapshot: Snapshot, config: str) -> Seen | None:
     location = re.search(r"^\s*script_location\s*=\s*(\S+)", snapshot.text(config), re.MULTILINE)
     script = (location[1] if location else "alembic").replace("%(here)s/", "").removeprefix("./").strip("/")
     env = joined(str(PurePosixPath(config).parent), f"{script}/env.py")
-    text = snapshot.text(env)
-    found = re.search(r"target_metadata\s*=\s*\[?\s*([A-Za-z_][\w.]*)", text)
-    if not found or found[1] == "None":
+    text = re.sub(r"^[ \t]*#[^\n]*", "", snapshot.text(env), flags=re.MULTILINE)
+    found = re.findall(r"\btarget_metadata\s*=\s*\[?\s*([A-Za-z_][\w.]*)", text)
+    found = [f for f in found if f not in ("None", "target_metadata")]
+    if not found:
         return None
-    name, _, rest = found[1].partition(".")
+    name, _, rest = found[-1].partition(".")
     why = f"target_metadata in {env}"
     if source := _imported(text, name):
         module, original = source
+        if module.partition(".")[0] in LIBRARIES:
+            return None  # the library's own metadata is empty until the app's models are imported
         attribute = ".".join(filter(None, (original, rest)))
         return _told(module, attribute, why)
     if re.search(rf"^\s*import\s+{re.escape(name)}(?:[.\s]|$)", text, re.MULTILINE) and "." in rest:

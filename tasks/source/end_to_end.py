@@ -10,6 +10,7 @@ from tasks.source.recognised import FoundEndToEnd, Seen
 from tasks.source.snapshot import Snapshot, joined
 
 FOLDERS = ("e2e", "e2e-tests", "end-to-end", "endtoend", "playwright", "cypress", "smoke", "smoke-tests", "acceptance")
+DOCKERFILES = ("Dockerfile.e2e", "Dockerfile.playwright", "Dockerfile.cypress")
 CONFIGS = r"(playwright|cypress)\.config\.(ts|js|mjs|cjs|mts)"
 PLAYWRIGHT = "PLAYWRIGHT_JUNIT_OUTPUT_FILE=$JUNIT npx playwright test --reporter=list,junit"
 CYPRESS = "npx cypress run --reporter junit --reporter-options mochaFile=$JUNIT"
@@ -42,10 +43,15 @@ def _suite(snapshot: Snapshot, folder: str) -> FoundEndToEnd | None:
     if own and PurePosixPath(folder).name not in FOLDERS and dockerfiles.parse(snapshot.text(file)).values("EXPOSE"):
         own = False  # that image serves the app; the tests beside it need one of their own
     smoke, full, why = _commands(snapshot, folder)
+    special = [f for f in DOCKERFILES if joined(folder, f) in snapshot.files]
     if not own and not why:
         return None
     return FoundEndToEnd(
-        path=folder, dockerfile="Dockerfile" if own else None, smoke=smoke, full=full, why=why or f"{folder}/"
+        path=folder,
+        dockerfile="Dockerfile" if own else next(iter(special), None),
+        smoke=smoke,
+        full=full,
+        why=why or f"{folder}/",
     )
 
 

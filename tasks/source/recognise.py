@@ -64,7 +64,7 @@ def recognise_app(repository: str, branch: str = "main") -> RecognisedApp:
     snapshot = Snapshot.of(mirror, mirror.fetch(branch))
     name = name_of(repository.rstrip("/").removesuffix("/.git").removesuffix(".git").rstrip("/").rpartition("/")[2])
     found = end_to_end.end_to_end(snapshot)
-    places, left_out = _places(snapshot, {e.path for e in found if e.dockerfile})
+    places, left_out = _places(snapshot, {joined(e.path, e.dockerfile) for e in found if e.dockerfile})
     components = tuple(_component(snapshot, p, n) for n, p in _named(snapshot, places[:MAX_COMPONENTS], name).items())
     moved = _migrations(snapshot, components)
     components = tuple(_with_neighbours(snapshot, _with_migrate(c, moved), components) for c in components)
@@ -86,14 +86,17 @@ def name_of(text: str) -> str:
 
 
 def _places(snapshot: Snapshot, tests: set[str]) -> tuple[list[str], list[LeftOut]]:
-    """Paths of the Dockerfiles that deploy something, one a folder; and those that do not, with the reason."""
+    """Paths of the Dockerfiles that deploy something, one a folder; and those that do not, with the reason.
+
+    `tests` are the Dockerfiles of end-to-end tests.
+    """
     taken: dict[str, str] = {}
     left_out: list[LeftOut] = []
     found = snapshot.named(FILES)
     snapshot.load(found)
     for file in found:
         folder = str(PurePosixPath(file).parent)
-        if any(is_below(file, t) for t in tests):
+        if any(is_below(file, str(PurePosixPath(t).parent)) for t in tests if t.endswith("/Dockerfile")):
             continue
         if part := next((p for p in PurePosixPath(folder).parts if p in NOT_DEPLOYED), None):
             left_out.append(LeftOut(what=file, why=f"{part}/ is not deployed"))
@@ -103,7 +106,11 @@ def _places(snapshot: Snapshot, tests: set[str]) -> tuple[list[str], list[LeftOu
             left_out.append(LeftOut(what=file, why=f"{taken[folder]} is taken"))
         else:
             taken[folder] = file
-    named = [f for f in snapshot.named(r"[\w.-]+\.(Dockerfile|dockerfile)|Dockerfile\.[\w.-]+") if f not in found]
+    named = [
+        f
+        for f in snapshot.named(r"[\w.-]+\.(Dockerfile|dockerfile)|Dockerfile\.[\w.-]+")
+        if f not in found and f not in tests
+    ]
     left_out += [LeftOut(what=f, why="only files called Dockerfile are taken; set build.dockerfile") for f in named]
     return sorted(taken.values()), left_out
 

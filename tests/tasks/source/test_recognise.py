@@ -148,6 +148,8 @@ METADATA = {
     "from shop.models import (\n    Order,  # noqa\n    Base as B,\n)\ntarget_metadata = B.metadata\n": "shop.models:Base",
     "import shop.models\ntarget_metadata = shop.models.Base.metadata\n": "shop.models:Base",
     "from shop.tables import metadata\ntarget_metadata = [metadata]\n": "shop.tables:metadata",
+    "# target_metadata = x.y\nfrom a import B\ntarget_metadata = B.metadata\nf(target_metadata=target_metadata)\n": "a:B",
+    "from sqlmodel import SQLModel\ntarget_metadata = SQLModel.metadata\n": None,
     "target_metadata = None\n": None,
     "target_metadata = make()\n": None,
 }
