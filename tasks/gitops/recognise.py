@@ -137,7 +137,8 @@ def _readable(tip: Tip) -> tuple[list[str], list[Unmatched]]:
 
 def _is_text(path: str) -> bool:
     """Whether release.yaml could name the file: no control characters, UTF-8, not Slipway's own."""
-    return path.isprintable() and not path.startswith((".slipway/", ".github/"))
+    # Braces mean {customer} in release.yaml, and nothing else can stand in them there.
+    return path.isprintable() and not re.search("[{}]", path) and not path.startswith((".slipway/", ".github/"))
 
 
 def _is_template(path: str, charts: set[str]) -> bool:

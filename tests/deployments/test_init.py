@@ -276,7 +276,9 @@ def test_names_from_a_hostile_repository_cannot_write_yaml_or_colours(made: Call
         "api/Dockerfile": 'FROM x AS test\nFROM x\nEXPOSE 80\nHEALTHCHECK CMD curl http://localhost/a:b#c"\n',
         "api/package.json": json.dumps({"scripts": {"test": "x\nevil: true", "lint": "\x1b[31m"}}),
     }
-    bad = made(app, {f"customers/{c}/it's [a] {{test}} # x.yaml": values() for c in ("bre", "dal")})
+    bad = made(
+        app, {f"customers/{c}/it's [a] {n} # x.yaml": values() for c in ("bre", "dal") for n in ("test", "{test}")}
+    )
     done = bad.run()
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + bad.output.read_text()
