@@ -54,16 +54,21 @@ class Gitea:
             return there["commit"]["id"] if there else None
 
     def find(self, branch: str, base: str, head: str | None) -> list[Found]:
-        """Open ones from the list; ended ones by their branches, which names one only, as the list of all is long."""
+        """Open ones from the list. Whether there ever was another is asked by its branches, which names one only: when
+        it is of another head, the list of ended ones is gone through, newest first.
+        """
         doing = f"looking for the pull request of {branch}"
-        opened = [f for f in self._listed(doing, base) if f.pull_request.branch == branch]
-        if opened:
+        if opened := self._listed(doing, branch, base, "open", None):
             return opened
         path = f"/pulls/{quote(base, safe='')}/{quote(branch, safe='')}"
         raw = self._get_or_none(doing, path)
+        if raw is None:
+            return []
         with self._telling(doing):
-            found = [self._found(raw)] if raw and self._is_ours(raw) else []
-        return [f for f in found if f.pull_request.state == "open" or head in (None, f.pull_request.head)]
+            found = self._found(raw)
+        if found.pull_request.state != "open" and head in (None, found.pull_request.head):
+            return [found]
+        return self._listed(doing, branch, base, "closed", head)
 
     def create(self, branch: str, base: str, title: str, body: str) -> Found:
         sent = {"head": branch, "base": base, "title": title, "body": body}
@@ -119,17 +124,19 @@ class Gitea:
         sent = {"state": state, "context": context, "description": description, "target_url": url}
         self._request(f"setting the status {context} of {commit[:10]}", "POST", f"/statuses/{commit}", sent)
 
-    def _listed(self, doing: str, base: str) -> list[Found]:
-        """Open ones into base. Servers that do not know `base_branch` list all, so it is looked at here too."""
-        found: list[Found] = []
+    def _listed(self, doing: str, branch: str, base: str, state: str, head: str | None) -> list[Found]:
+        """The first from branch into base. Servers that do not know `base_branch` list all, so it is looked at here."""
         for page in range(1, PAGES + 1):
-            query = {"state": "open", "base_branch": base, "page": page, "limit": PAGE}
+            query = {"state": state, "base_branch": base, "sort": "recentupdate", "page": page, "limit": PAGE}
             raws = self._request(doing, "GET", "/pulls", query=query)
             with self._telling(doing):
-                found += [self._found(raw) for raw in raws if raw["base"]["ref"] == base and self._is_ours(raw)]
+                ours = [raw for raw in raws if (raw["head"]["ref"], raw["base"]["ref"]) == (branch, base)]
+                found = [self._found(raw) for raw in ours if self._is_ours(raw)]
+            if matching := [f for f in found if head in (None, f.pull_request.head)]:
+                return matching
             if not raws:
                 break
-        return found
+        return []
 
     def _get_or_none(self, doing: str, path: str) -> Any:
         try:

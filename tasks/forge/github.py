@@ -36,7 +36,7 @@ class GitHub:
         import github
 
         self.settings, self._failures = settings, Failures(settings, token)
-        self._github = github.Github(
+        client = github.Github(
             auth=github.Auth.Token(token),
             base_url=(settings.url or "https://api.github.com").rstrip("/"),
             timeout=TIMEOUT_SECONDS,
@@ -46,14 +46,14 @@ class GitHub:
             seconds_between_requests=None,
             seconds_between_writes=None,
         )
-        self._repository = self._github.get_repo(settings.project, lazy=True)
-        _tell_redirects(self._repository.requester)  # a copy of the client's own
+        self._repository = client.get_repo(settings.project, lazy=True)
+        _tell_redirects(self._repository.requester)  # which is a copy of the client's own
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._github.close()
+        self._repository.requester.close()
 
     def head_of(self, branch: str) -> str | None:
         try:

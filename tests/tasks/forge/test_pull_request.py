@@ -72,6 +72,12 @@ def test_a_closed_one_of_another_commit_does_not_count(forge: Situation) -> None
     assert (opened(forge).number, opened(forge).state) == (2, "open")
 
 
+def test_a_persons_no_is_found_behind_an_older_one_of_another_commit(forge: Situation) -> None:
+    forge.there.add(BRANCH, LATER, state="closed")
+    forge.there.add(BRANCH, COMMIT, state="closed")
+    assert (opened(forge).number, opened(forge).state) == (2, "closed")
+
+
 def test_a_merged_one_is_returned_as_it_is_also_when_its_branch_is_gone(forge: Situation) -> None:
     forge.there.add(BRANCH, COMMIT, state="merged", merged_as="1" * 40)
     assert (opened(forge).state, opened(forge).merged_as) == ("merged", "1" * 40)
