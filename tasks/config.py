@@ -258,6 +258,20 @@ ForgeUrl = Annotated[
 ]
 
 
+def _project(value: Any) -> Any:
+    """A project's number is written without quotes, a path has no part that leads elsewhere."""
+    if isinstance(value, str) and {".", ".."} & set(value.split("/")):
+        raise ValueError("must not have . or .. as a part")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Project = Annotated[
+    str,
+    BeforeValidator(_project, json_schema_input_type=str | int),
+    StringConstraints(pattern=r"^(\d+|[\w.-]+(/[\w.-]+)+)$"),
+]
+
+
 class Forge(Section):
     kind: Literal["github", "gitlab", "gitea"] = Field(
         description="which API the forge speaks; gitea is Gitea and Forgejo, github is GitHub Enterprise too"
@@ -266,9 +280,7 @@ class Forge(Section):
         default=None,
         description="address of the API, such as https://git.example.com/api/v1; none: github.com or gitlab.com",
     )
-    project: str = Field(
-        pattern=r"^(\d+|[\w.-]+(/[\w.-]+)+)$", description="owner/name of the repository; GitLab: its path or number"
-    )
+    project: Project = Field(description="owner/name of the repository; GitLab: its path or number")
     token_file: str | None = Field(default=None, min_length=1, description="path of the file that holds the token")
     token_env: str | None = Field(
         default=None, pattern=r"^[A-Za-z_]\w*$", description="name of the environment variable that holds the token"

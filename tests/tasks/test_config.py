@@ -84,3 +84,39 @@ def test_a_configuration_cannot_be_changed_after_it_was_read(tmp_path: Path) -> 
     with pytest.raises(ValueError, match="frozen"):
         config.app = None  # type: ignore[assignment]
     assert Config.model_validate(config.model_dump()) == config
+
+
+FORGE = "gitops:\n  forge: {kind: gitea, url: https://git.example.com/api/v1, project: acme/gitops, token_env: FORGE_TOKEN}\n"
+
+
+def test_a_forge_is_good_and_fits_the_schema(tmp_path: Path) -> None:
+    text = GOOD.replace("gitops:\n", FORGE)
+    forge = load_config(written(tmp_path, text)).gitops.forge
+    assert forge is not None and (forge.kind, forge.token_env) == ("gitea", "FORGE_TOKEN")
+    jsonschema.validate(yaml.safe_load(text), json_schema())
+    number = text.replace("gitea", "gitlab").replace("acme/gitops", "42")
+    assert load_config(written(tmp_path, number)).gitops.forge.project == "42"
+    jsonschema.validate(yaml.safe_load(number), json_schema())
+
+
+@pytest.mark.parametrize(
+    ("good", "wrong", "told"),
+    [
+        (", token_env: FORGE_TOKEN", "", "needs one of token_file and token_env"),
+        ("token_env: FORGE_TOKEN", "token_env: A, token_file: /run/token", "needs one of token_file and token_env"),
+        ("token_env: FORGE_TOKEN", "token: glpat-secret", "token: this key is not known"),
+        ("token_env: FORGE_TOKEN", "token_env: glpat-secret", "token_env"),
+        ("url: https://git.example.com/api/v1, ", "", "needed for gitea"),
+        ("https://git", "https://kari:secret@git", "must not hold a user or a password"),
+        ("https://git", "git", "url"),
+        ("acme/gitops", "acme", "project"),
+        ("acme/gitops", "acme/team/gitops", "write owner/name"),
+        ("acme/gitops", "42", "write owner/name"),
+        ("acme/gitops", "../gitops", "project: must not have . or .."),
+        ("acme/gitops", "acme/gitops#x", "project"),
+        ("kind: gitea", "kind: bitbucket", "kind"),
+    ],
+)
+def test_a_wrong_forge_is_told(tmp_path: Path, good: str, wrong: str, told: str) -> None:
+    assert good in FORGE
+    assert_refused(tmp_path, GOOD.replace("gitops:\n", FORGE.replace(good, wrong)), told)
