@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from tasks.errors import ReleaseRefused
-from tasks.forge.pull_request import merge_when_ready, read_pull_request
+from tasks.forge.pull_request import merge_when_ready, open_pull_request, read_pull_request
 from tests.contracts import Response
 from tests.tasks.forge.conftest import Situation
 from tests.tasks.forge.stand_in import Pull
@@ -100,3 +100,9 @@ def test_checks_that_are_not_required_hold_it_too(github: Situation, caplog: pyt
     assert merged(github) == "open"
     assert "waits, it is unstable" in caplog.text
     assert github.asked("PUT") + github.asked("POST") == 0
+
+
+def test_a_fork_of_the_same_owner_is_a_strangers_too(github: Situation) -> None:
+    github.there.add(BRANCH, "b" * 40, repository="acme/gitops-fork")
+    github.there.push(BRANCH, COMMIT)
+    assert open_pull_request(github.settings, BRANCH, "main", "t", "b").number == 2

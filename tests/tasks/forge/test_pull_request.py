@@ -151,7 +151,7 @@ def test_it_is_read_in_every_state(forge: Situation) -> None:
 def test_a_ready_one_is_merged_at_its_head_whichever_way_the_repository_has(forge: Situation) -> None:
     for number, way in enumerate(forge.there.ways, 1):
         forge.there.way, forge.there.methods = way, [way]
-        there = forge.there.add(f"branch-{number}", str(number) * 40 if way != "fast-forward" else COMMIT)
+        there = forge.there.add(f"branch-{number}", f"{number:040x}")
         value = merge_when_ready(forge.settings, read_pull_request(forge.settings, number))
         assert (value.state, value.merged_as) == ("merged", there.merged_as), way
         assert value == read_pull_request(forge.settings, number)
