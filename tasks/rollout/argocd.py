@@ -18,6 +18,7 @@ from tasks.rollout.planned import planned_images
 from tasks.rollout.sight import Seen, Sight, Waiting, short
 from tasks.rollout.synced import Synced
 from tasks.rollout.token import read_token
+from tasks.rollout.trust import trusted
 
 if TYPE_CHECKING:
     import httpx
@@ -44,7 +45,8 @@ class Applications:
         self._synced = synced
         self._asked: dict[str, float] = {}
         self._lock = threading.Lock()
-        verify = _trust(settings) if settings.ca_file else True
+        # Without a file httpx's own list of authorities is taken, which SSL_CERT_FILE replaces as everywhere.
+        verify = trusted(settings) if settings.ca_file else True
         self._client: httpx.Client = httpx.Client(timeout=ANSWER_SECONDS, verify=verify, follow_redirects=False)
 
     def where(self, customer: str) -> str:
@@ -180,19 +182,6 @@ def _read(answer: "httpx.Response", url: str) -> bytes:
         if len(body) > LONGEST_BODY:
             raise ServiceUnavailable.because(f"an answer of more than {LONGEST_BODY} bytes", url)
     return bytes(body)
-
-
-def _trust(settings: ArgoCD) -> Any:
-    import ssl
-
-    try:
-        return ssl.create_default_context(cafile=settings.ca_file)
-    except OSError as error:
-        raise ReleaseRefused.because(
-            f"ca_file cannot be read: {error.strerror or error}",
-            str(settings.ca_file),
-            "put the PEM file there, then start again",
-        ) from error
 
 
 def _next_step(words: str) -> str:

@@ -8,6 +8,7 @@ from tasks.config import Cluster
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.rollout.answers import LONGEST_BODY, check, document, unreachable
 from tasks.rollout.token import read_token
+from tasks.rollout.trust import trusted
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -103,6 +104,8 @@ def _connect(settings: Cluster, customer: str) -> "ApiClient":
 
 def _by_token(configuration: Any, settings: Cluster, customer: str) -> None:
     configuration.host = (settings.server or "").replace("{customer}", customer)
+    if settings.ca_file:
+        trusted(settings)  # a file that cannot be read would show itself as trouble with the connection
     configuration.ssl_ca_cert = settings.ca_file
     configuration.refresh_api_key_hook = _renew(settings)
     configuration.refresh_api_key_hook(configuration)

@@ -19,6 +19,7 @@ from tasks.models import (
     RingPlan,
     RollbackCommit,
 )
+from tasks.rollout.sight import Seen
 
 log = logging.getLogger(__name__)
 ENDED: dict[str, OutcomeName] = {
@@ -44,8 +45,8 @@ def watched(commit: RingCommit) -> tuple[str, ...]:
     return tuple(p.customer for p in commit.promotions if p.standing in ("promote", "unchanged"))
 
 
-def settle(commit: RingCommit, seen: Mapping[str, dict[str, str] | Exception]) -> tuple[Outcome, ...]:
-    """One outcome per customer of the ring; `seen` holds what each watched customer answered, or why it did not."""
+def settle(commit: RingCommit, seen: Mapping[str, dict[str, str] | Seen | Exception]) -> tuple[Outcome, ...]:
+    """One outcome per customer of the ring; `seen` holds what each watched customer runs, or why it was not seen."""
     return tuple(_outcome(p, seen.get(p.customer)) for p in commit.promotions)
 
 
@@ -143,7 +144,8 @@ def finish(release: Release, outcomes: tuple[Outcome, ...]) -> ReleaseReport:
     return report
 
 
-def _outcome(promotion: Promotion, seen: dict[str, str] | Exception | None) -> Outcome:
+def _outcome(promotion: Promotion, seen: dict[str, str] | Seen | Exception | None) -> Outcome:
+    seen = seen.versions if isinstance(seen, Seen) else seen
     name, because = ENDED[promotion.standing], promotion.because
     next_step = NEXT.get(name, "").replace("{customer}", promotion.customer)
     if isinstance(seen, Exception):

@@ -1,6 +1,5 @@
 """What one look at a customer says: it runs the release, it does not yet, or it never will by itself."""
 
-import re
 from typing import NamedTuple
 
 from tasks.errors import SlipwayError
@@ -30,7 +29,7 @@ Sight = Seen | Waiting | SlipwayError
 
 def told(text: object) -> str:
     """What a server said, on one line and not for ever: messages carry whatever a pod or a commit wrote."""
-    line = " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", str(text or "")).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text or "")).split())
     return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
 
 

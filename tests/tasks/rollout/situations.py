@@ -21,7 +21,7 @@ REPOSITORY = "registry.example.no/shop/backend"
 GITOPS = "https://git.example.no/shop/gitops.git"
 TOKEN = "secret-of-the-tests"
 SYNC_STARTED, SYNC_ENDED, AFTER_SYNC = "2026-11-24T12:02:50Z", "2026-11-24T12:03:05Z", "2026-11-24T12:03:06Z"
-MINUTES = 120.0
+MINUTES = 30.0
 
 RELEASE = Release(
     commit="c0" * 20,
