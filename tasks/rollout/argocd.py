@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 20.0
 REFRESH_SECONDS = 30.0
+REFRESHES_PER_LOOK = 16  # a refresh is answered when it is done; more would keep those waiting who are done already
 QUESTIONS_AT_ONCE = 8
 RIGHT = "get applications"
 
@@ -44,6 +45,7 @@ class Applications:
         self._images = config.rollout.kubernetes is None
         self._synced = synced
         self._asked: dict[str, float] = {}
+        self._left = 0
         self._lock = threading.Lock()
         # Without a file httpx's own list of authorities is taken, which SSL_CERT_FILE replaces as everywhere.
         verify = trusted(settings) if settings.ca_file else True
@@ -59,6 +61,7 @@ class Applications:
 
     def look(self, customers: Sequence[str]) -> dict[str, Sight]:
         """How each customer is. What concerns one of them is its own sight; what concerns the server is raised."""
+        self._left = REFRESHES_PER_LOOK
         with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as pool:
             if len(customers) == 1 or not self._settings.selector:
                 return dict(zip(customers, pool.map(self._look, customers), strict=True))
@@ -101,8 +104,10 @@ class Applications:
         """Whether to ask for a comparison now: Argo CD looks at git every few minutes only, and answers when it has."""
         with self._lock:
             now = time.monotonic()
-            if not self._settings.refresh or now - self._asked.get(customer, -REFRESH_SECONDS) < REFRESH_SECONDS:
+            lately = customer in self._asked and now - self._asked[customer] < REFRESH_SECONDS
+            if not self._settings.refresh or not self._left or lately:
                 return False
+            self._left -= 1
             self._asked[customer] = now
             return True
 

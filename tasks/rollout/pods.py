@@ -14,14 +14,12 @@ POD_ENDED = ("Succeeded", "Failed")
 
 
 def selected(workload: Mapping[str, Any], pods: Iterable[Pod]) -> list[Pod]:
-    """The pods of a workload: its namespace, its selector, and not ended (evicted pods stay listed as Failed)."""
+    """Of the pods of its namespace those of a workload that have not ended (evicted ones stay listed as Failed)."""
     selector = (workload.get("spec") or {}).get("selector") or {}
-    namespace = workload["metadata"].get("namespace")
     return [
         pod
         for pod in pods
-        if pod["metadata"].get("namespace") == namespace
-        and (pod.get("status") or {}).get("phase") not in POD_ENDED
+        if (pod.get("status") or {}).get("phase") not in POD_ENDED
         and _matches(selector, pod["metadata"].get("labels") or {})
     ]
 

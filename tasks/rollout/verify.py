@@ -39,7 +39,7 @@ def verify_customers(
     """As `verify_customer` for many at once: customer -> what it was seen running, or the error it ended with.
 
     `carries_for` makes each customer's `carries`; it is called once for each, and the result by several threads, but
-    never by two for one customer. Raises `ReleaseRefused` only for what concerns all, such as a missing token.
+    never by two for one customer. Raises `ReleaseRefused` only for what concerns all, such as a ca_file that is not there.
     """
     names = list(dict.fromkeys(customers))
     synced = {c: Synced(c, commit, carries_for(c)) for c in names}

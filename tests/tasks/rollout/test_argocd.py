@@ -240,6 +240,11 @@ def test_of_several_sources_the_gitops_repository_counts(argo: Argo) -> None:
     assert_waits(argo, f"compared with {OLDER[:7]}")
 
 
+def test_commits_of_other_repositories_are_not_asked_about(argo: Argo) -> None:
+    argo.says(several_sources(OTHER, OURS, repositories=("https://git.example.no/charts", GITOPS)))
+    assert argo.verify() == {"backend": PLANNED}
+
+
 def test_every_source_of_the_gitops_repository_must_carry(argo: Argo) -> None:
     argo.says(several_sources(OURS, OLDER, repositories=(GITOPS, GITOPS)))
     assert_waits(argo, f"compared with {OLDER[:7]}")
@@ -315,6 +320,16 @@ def test_a_refresh_is_asked_for_once_and_not_at_every_look(argo: Argo) -> None:
     argo.says(behind, behind, behind, behind, application())
     assert argo.verify(MINUTES, refresh=True) == {"backend": PLANNED}
     assert [q.get("refresh") for q in argo.queries()].count(["normal"]) == 1
+
+
+def test_a_look_at_many_asks_for_few_refreshes(argo: Argo) -> None:
+    names = [f"c{n}" for n in range(100)]
+    argo.says({"items": [application(f"shop-{n}", sync=synced(OLDER)) for n in names]}, to=LIST)
+    argo.says(application(sync=synced(OLDER)))
+    verify_customers(
+        config_of(argo.rollout(selector="app=shop", refresh=True)), RELEASE, names, lambda _: carries, OURS
+    )
+    assert len(argo.queries()) == 16
 
 
 def test_namespace_and_project_go_into_the_question(argo: Argo) -> None:

@@ -1,8 +1,11 @@
 """The rollout section: each way has what it needs, no secret stands in it, no token travels in clear text."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from tests.tasks.rollout.situations import config_of
@@ -62,3 +65,9 @@ def test_what_cannot_be_meant_is_refused_in_words(rollout: dict[str, Any], told:
     errors = caught.value.errors(include_input=False, include_context=False)
     assert told in str(errors)
     assert PASTED not in str([e["msg"] for e in errors])
+
+
+def test_the_manual_s_examples_are_good() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "rollout.md").read_text()
+    examples = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)]
+    assert [config_of(e["rollout"]).rollout.verify for e in examples] == ["argocd", "kubernetes", "flux"]
