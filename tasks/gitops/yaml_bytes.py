@@ -114,17 +114,13 @@ class Document:
     def _reads_as(self, text: str, values: Mapping[int, str]) -> bool:
         """Whether a text says what this file says, event by event, but for the scalars that start at these places."""
         try:
-            return all(
-                old is not None and new is not None and same(old, new, values.get(_place(old)))
-                for old, new in zip_longest(self._events, read(text))
-            )
+            for old, new in zip_longest(self._events, read(text)):
+                value = values.get(old.start_mark.index) if type(old) is yaml.ScalarEvent else None
+                if old is None or new is None or not same(old, new, value):
+                    return False
         except CannotEdit:
             return False
-
-
-def _place(event: yaml.Event) -> int:
-    """Where a scalar starts, -1 for all else."""
-    return event.start_mark.index if type(event) is yaml.ScalarEvent else -1
+        return True
 
 
 def _require_text(scalar: Scalar, value: str) -> None:

@@ -53,6 +53,14 @@ def test_every_wrong_key_is_told_in_one_run(tmp_path: Path) -> None:
     assert_refused(tmp_path, text, "components.backend.run.port", "'soon' is not a duration", "must be a relative path")
 
 
+def test_a_path_that_cannot_be_read_is_told_with_line_and_place(tmp_path: Path) -> None:
+    text = GOOD.replace("path: backend.image.digest", "path: 'backend[image.digest'")
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if "backend[image" in row)
+    assert_refused(
+        tmp_path, text, "gitops.targets.backend.1.path: ", f"line {line}", "cannot be read from character 8 on"
+    )
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
