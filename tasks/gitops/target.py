@@ -237,9 +237,12 @@ def _containers(document: Document) -> Iterator[Hit]:
 
 
 def _parts(node: yaml.Node) -> list[tuple[str | int, yaml.Node]]:
+    """The mappings and lists in a mapping or list, each with its key or number."""
     if isinstance(node, yaml.MappingNode):
-        return [(k.value if isinstance(k, yaml.ScalarNode) else n, v) for n, (k, v) in enumerate(node.value)]
-    return list(enumerate(children(node)))
+        pairs = [(k.value if isinstance(k, yaml.ScalarNode) else n, v) for n, (k, v) in enumerate(node.value)]
+    else:
+        pairs = list(enumerate(children(node)))
+    return [(key, value) for key, value in pairs if not isinstance(value, yaml.ScalarNode)]
 
 
 def _images(path: tuple[str | int, ...], nodes: list[yaml.Node]) -> Iterator[Hit]:
