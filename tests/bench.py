@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployments.demo.world import open_world
-from tests import bench_migrations
+from tests import bench_migrations, bench_yaml
 
 PROGRAM = str(Path(sys.executable).parent / "slipway")
 
@@ -60,6 +60,7 @@ def main() -> None:
         )
         _clean(env)
     bench_migrations.main()
+    bench_yaml.main()
 
 
 def _clean(env: dict[str, str]) -> None:

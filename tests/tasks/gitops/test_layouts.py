@@ -107,6 +107,7 @@ REFUSED = {
         "which is no newName",
     ),
     "a tag under a key that is called otherwise": ({"path": "stage"}, "stage: v1", "neither a digest"),
+    "a key that ends in tag by chance": ({"path": "montag"}, "montag: v1", "neither a digest"),
     "a template": (PATH, "image: {tag: '{{ .Values.tag }}'}", "nor a tag"),
     "nothing": (PATH, "image: {tag: }", "nor a tag"),
     "another registry": (
@@ -151,3 +152,25 @@ def test_another_container_that_cannot_be_edited_is_in_nobodys_way() -> None:
     target = Target.model_validate({"file": "{customer}.yaml", "manifest": "r.example.no/a"})
     after = released(text.encode(), {"backend": target})
     assert after.decode() == text.replace("r.example.no/a:v1", IMAGES["backend"].reference)
+
+
+@pytest.mark.parametrize(
+    ("value", "runs"),
+    [
+        (OLD, OLD),
+        (f"v1@{OLD}", OLD),
+        (f"r.no/shop/api:v1@{OLD}", OLD),
+        (f"api=r.no:5000/api@{OLD}", OLD),
+        ("r.no:5000/shop/api:v1", "v1"),
+        ("api=r.no:5000/api:v1", "v1"),
+        ("api:v1", "v1"),
+        ("v1", "v1"),
+        ("r.no:5000/shop/api", ""),
+        ("api=r.no/api", ""),
+        ("", ""),
+        ("a b", ""),
+        ("{{ .Values.tag }}", ""),
+    ],
+)
+def test_a_value_says_what_runs(value: str, runs: str) -> None:
+    assert identity(value) == runs
