@@ -1,6 +1,6 @@
 """What `slipway init` found, as a person reads it in a terminal of 80 columns or in a log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -14,6 +14,7 @@ from tasks.command import printable
 from tasks.gitops.recognised import FoundTarget
 
 SHOWN = 12
+MANY = 40
 
 
 def report(done: Written) -> RenderableType:
@@ -25,8 +26,8 @@ def _parts(done: Written) -> Iterator[RenderableType]:
     yield _components(done.found)
     yield Text("")
     customers = done.found.gitops.customers
-    yield _said(f"customers ({len(customers)})", ", ".join(customers))
-    later = ", ".join(done.found.others) if done.found.strangers else "everyone else"
+    yield _said(f"customers ({len(customers)})", _listed(customers))
+    later = _listed(done.found.others) if done.found.strangers else "everyone else"
     yield _said("rings", f"canary: {done.found.canary}; all: {later}, once a person approves")
     for problem in done.found.problems:
         yield _said("to mend", problem)
@@ -34,6 +35,11 @@ def _parts(done: Written) -> Iterator[RenderableType]:
     if left:
         yield Text("")
         yield _table("left out", "why", left)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
+    return ", ".join(names[:MANY]) + more
 
 
 def _components(found: Found) -> Table:

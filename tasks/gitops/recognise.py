@@ -78,13 +78,27 @@ def recognise_gitops(repository: str, branch: str, app: str, components: Sequenc
 def check(config: Config, commit: str) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
     """Reads each component of each customer as a release would; and the names of all customers that the targets find.
 
-    Looks at 20,000 places at most; what comes after is told by the first release.
+    Looks at 20,000 places and 32 MB at most; what comes after is told by the first release.
     """
     tip = Tip.read(config, commit)
     layout = Layout.of(config, tip)
-    pairs = ((component, name) for name in sorted(layout.names) for component in config.components)
+    names = _within_bounds(layout)
+    tip.load(file for name in names for file in layout.paths(name))
+    pairs = ((component, name) for name in names for component in config.components)
     checked = tuple(_check(layout, c, n) for c, n in islice(pairs, MAX_CHECKED))
     return checked, tuple(sorted(layout.names))
+
+
+def _within_bounds(layout: Layout) -> list[str]:
+    """The customers whose files together are small enough to be read at once."""
+    names: list[str] = []
+    size = 0
+    for name in sorted(layout.names)[:MAX_CHECKED]:
+        size += sum(layout.tip.entries[f].size for f in layout.paths(name))
+        if size > MAX_ALL_BYTES:
+            break
+        names.append(name)
+    return names
 
 
 def _check(layout: Layout, component: str, customer: str) -> Checked:
@@ -231,19 +245,27 @@ def _rollout(kinds: Mapping[str, str]) -> Rollout | None:
 def _addresses(seen: Sequence[tuple[str, str]], customers: Sequence[str]) -> tuple[str, dict[str, str], str]:
     """The address that most customers have, with {customer}; those whose own files say another; and a file that says so."""
     told: dict[str, tuple[str, str]] = {}
+    known = frozenset(customers)
     for file, value in seen:
         found = ADDRESS.fullmatch(value)
-        for customer in customers if found else ():
-            own = _stands_in(customer, PurePosixPath(file).with_suffix("").as_posix())
-            if found and (own or _stands_in(customer, found[1])):
-                named = _stands_in(customer, found[1])
-                if customer not in told or (named and not _stands_in(customer, told[customer][0])):
-                    told[customer] = (found[1], file)
+        host = found[1] if found else ""
+        named = _names_in(host) & known
+        for customer in (
+            sorted(named or _names_in(PurePosixPath(file).with_suffix("").as_posix()) & known) if host else ()
+        ):
+            if customer not in told or (customer in named and not _stands_in(customer, told[customer][0])):
+                told[customer] = (host, file)
     forms = Counter(_form(c, host) for c, (host, _) in told.items() if _stands_in(c, host))
     form = max(forms, key=lambda f: (forms[f], f)) if forms else ""
     single = {c: f"https://{host}" for c, (host, _) in sorted(told.items()) if form and _form(c, host) != form}
     why = next((file for c, (host, file) in sorted(told.items()) if _form(c, host) == form), "")
     return (f"https://{form}" if form else ""), single, why
+
+
+def _names_in(text: str) -> set[str]:
+    """Everything in a text that may be a name: neighbouring words with what is between them, six at most."""
+    ends = [(m.start(), m.end()) for m in re.finditer(r"[A-Za-z0-9]+", text)][:60]
+    return {text[start:end] for n, (start, _) in enumerate(ends) for _, end in ends[n : n + 6]}
 
 
 def _stands_in(name: str, text: str) -> bool:

@@ -157,6 +157,20 @@ LAYOUTS: dict[str, tuple[dict[str, str], set[str], dict[str, list[dict[str, str]
         {"bre", "dal"},
         {c: [{"file": "fleet.yaml", "path": f"customers[name={{customer}}].{c}_tag"}] for c in BOTH},
     ),
+    "argo cd application set": (
+        {
+            "appset.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: shop}\nspec:\n"
+            "  generators:\n  - list:\n      elements:\n"
+            + "".join(f"      - {{customer: {c}, backendTag: v1}}\n" for c in ("bre", "dal"))
+            + "  template: {metadata: {name: '{{customer}}'}}\n"
+        },
+        {"bre", "dal"},
+        {
+            "backend": [
+                {"file": "appset.yaml", "path": "spec.generators[0].list.elements[customer={customer}].backendTag"}
+            ]
+        },
+    ),
     "a single customer in a folder that says so": (
         {"customers/bre/kustomization.yaml": overlay("backend")},
         {"bre"},
