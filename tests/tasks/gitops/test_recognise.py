@@ -185,7 +185,7 @@ LAYOUTS: dict[str, tuple[dict[str, str], set[str], dict[str, list[dict[str, str]
         {
             f"customers/{c}/{stage}/values.yaml": f"backend: {{image: '{R}/backend:v1'}}\n"
             for c in ("bre", "dal", "elv")
-            for stage in ("prod", "staging")
+            for stage in ("prod", "dev")
         },
         {"bre", "dal", "elv"},
         {"backend": [{"file": "customers/{customer}/prod/values.yaml", "path": "backend.image"}]},
@@ -210,7 +210,7 @@ def test_layout_is_recognised(layout: str, repository: Callable) -> None:
 def test_a_pattern_that_is_as_good_is_told(repository: Callable) -> None:
     files, _, _ = LAYOUTS["customer and stage"]
     found = recognised(repository, files)
-    assert [t.file for t in found.images[0].others] == ["customers/{customer}/staging/values.yaml"]
+    assert [t.file for t in found.images[0].others] == ["customers/{customer}/dev/values.yaml"]
 
 
 def test_the_base_and_sidecars_are_left_out_with_the_reason(repository: Callable) -> None:
@@ -221,6 +221,11 @@ def test_the_base_and_sidecars_are_left_out_with_the_reason(repository: Callable
     told = {u.what: u.why for u in found.left_out}
     assert told[f"{R}/backend in apps/shop/base/kustomization.yaml"] == "base is no customer"
     assert "beside the app" in told["docker.io/library/postgres in apps/shop/overlays/bre/db.yaml"]
+
+
+def test_a_base_beside_the_customers_is_no_customer(repository: Callable) -> None:
+    found = recognised(repository, {f"envs/{c}/kustomization.yaml": overlay("backend") for c in ("base", "bre", "dal")})
+    assert found.customers == ("bre", "dal")
 
 
 def test_an_image_without_a_component_is_told(repository: Callable) -> None:
@@ -249,9 +254,7 @@ def test_an_image_is_matched_by_its_name(image: str, component: str, sure: bool,
 
 
 def test_of_two_images_like_a_component_the_better_one_counts(repository: Callable) -> None:
-    files = {
-        f"customers/{c}/app.yaml": deployment(f"{R}/backend:v1", f"{R}/backend-migrations:v1") for c in ("bre", "dal")
-    }
+    files = {f"customers/{c}/app.yaml": deployment(f"{R}/backend:v1", f"{R}/a-backend:v1") for c in ("bre", "dal")}
     found = recognised(repository, files, ("backend",))
     assert [i.repository for i in found.images] == [f"{R}/backend"]
 
@@ -303,7 +306,7 @@ def test_values_that_no_target_can_set_are_told(repository: Callable) -> None:
 HOSTILE = {
     "brackets": "[" * 200_000,
     "mappings": "{a: " * 50_000,
-    "aliases": "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*{'a' if n == 0 else f'b{n - 1}'}, *a]\n" for n in range(60)),
+    "aliases": "b0: &b0 [x, x]\n" + "".join(f"b{n}: &b{n} [*b{n - 1}, *b{n - 1}]\n" for n in range(1, 60)),
     "no YAML": "a: b: c: [\n\x00",
     "large": "a: " + "x" * 3_000_000,
     "many": "".join(f"image{n}: r.no/shop/backend:v{n}\n" for n in range(3_000)),
