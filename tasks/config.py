@@ -556,9 +556,13 @@ class Config(Section):
 
     def _named_components(self) -> list[tuple[str, list[str]]]:
         migrations = [self.migrations.component] if self.migrations else []
+        rollout = self.rollout
         return [
             ("gitops.targets", list(self.gitops.targets)),
-            ("rollout.versions", list(self.rollout.versions)),
+            ("rollout.versions", list(rollout.versions)),
+            ("rollout.kubernetes.workloads", list(rollout.kubernetes.workloads) if rollout.kubernetes else []),
+            ("rollout.argocd.components", list(rollout.argocd.components) if rollout.argocd else []),
+            ("rollout.argocd.images", list(rollout.argocd.images) if rollout.argocd else []),
             ("migrations.component", migrations),
         ]
 

@@ -128,12 +128,12 @@ def verify_customers(
     """Watches customers until each runs the release: what it runs, or why it does not. One alone raises its error."""
     gone = carrying.departed(config, release, customers)
     watched = [c for c in customers if c not in gone]
+    # For each customer a function of a revision: whether it still carries the release for that customer.
     still = partial(partial, carrying.carries, config, release, commit.commit)
-    seen = watching.verify_customers(config, release, watched, still, commit.commit)
-    found = {c: s if isinstance(s, SlipwayError) else s.versions for c, s in (gone | seen).items()}
-    if len(customers) == 1 and isinstance(error := found[customers[0]], SlipwayError):
+    seen = gone | watching.verify_customers(config, release, watched, still, commit.commit)
+    if len(customers) == 1 and isinstance(error := seen[customers[0]], SlipwayError):
         raise error
-    return found
+    return seen
 
 
 def build_images(config: Config, source: Source, changes: Changes) -> list[PrefectFuture]:
@@ -343,15 +343,20 @@ def _watch(
     config: Config, release: Release, commit: RingCommit
 ) -> tuple[tuple[Outcome, ...], tuple[PrefectFuture, ...]]:
     """Every customer of the ring watched until it is seen running the release, or its time is over."""
-    started = {
-        tuple(names): verify_customers.submit(config, release, commit, names)
+    started = [
+        (names, verify_customers.submit(config, release, commit, names))
         for names in _batches(config, endings.watched(commit))
-    }
+    ]
+    return endings.settle(commit, _seen(started)), tuple(future for _, future in started)
+
+
+def _seen(started: Sequence[tuple[list[str], PrefectFuture]]) -> dict[str, Any]:
+    """Customer -> what it was seen running, or the error that it, or the whole task, ended with."""
     seen: dict[str, Any] = {}
-    for names, future in started.items():
+    for names, future in started:
         result = future.result(raise_on_failure=False)
         seen |= result if isinstance(result, dict) else dict.fromkeys(names, result)
-    return endings.settle(commit, seen), tuple(started.values())
+    return seen
 
 
 def _soak(
@@ -373,11 +378,12 @@ def _put_back(
         return outcomes, commit.commit
     hold = Hold(reason=f"release {release.commit[:7]} failed here", owner="slipway")
     done = roll_back(config, failed, hold, release.commit, partly=True)
-    seen = {}
-    for back in done.customers:
-        looked = verify_customers.submit(config, back.to, done, [back.customer])
-        seen[back.customer] = looked.result(raise_on_failure=False)
-    return endings.rolled_back(outcomes, done, seen), done.commit
+    looked = [
+        (names, verify_customers.submit(config, endings.release_of(done, names[0]), done, names))
+        for same in endings.by_release(done)
+        for names in _batches(config, same)
+    ]
+    return endings.rolled_back(outcomes, done, _seen(looked)), done.commit
 
 
 def _batches(config: Config, names: Sequence[str]) -> list[list[str]]:

@@ -451,12 +451,14 @@ class Schemas:
         self.hidden = "readOnly" if way == "request" else "writeOnly"
         self.modern = str(document.get("openapi", "")).startswith("3.1")
         self._definitions: dict[str, Any] = {}
+        self._converting = threading.Lock()  # a schema that is half converted must not judge another request
 
     def errors(self, schema: Any, value: Any, what: str) -> list[str]:
         """Everything wrong with a value, in words; nothing when any value is right (schema None)."""
         if schema is None:
             return []
-        whole = {**self.convert(schema, closed=True), "$defs": self._definitions}
+        with self._converting:
+            whole = {**self.convert(schema, closed=True), "$defs": dict(self._definitions)}
         found = jsonschema.Draft202012Validator(whole, format_checker=FORMATS).iter_errors(value)
         return [_told(error, what) for error in found]
 

@@ -20,7 +20,8 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
     """Whether a revision of the GitOps branch is the ring's commit or a descendant with the release's images for the customer.
 
     Other rings and people commit to the same branch, so an exact match would wait for ever and no match at all would
-    pass too early. Raises `ServiceUnavailable` when the remote does not answer about a revision that is not here yet.
+    pass too early. Raises `Superseded` for a descendant with other images for the customer, and `ServiceUnavailable` when
+    the remote does not answer about a revision that is not here yet.
     """
     if revision == commit:
         return True
@@ -31,7 +32,10 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
         mirror.fetch(config.gitops.branch)
     if not mirror.has_commit(revision) or not mirror.is_ancestor(commit, revision):
         return False
-    return _has_images(_layout(config.model_dump_json(), revision), release, customer)
+    layout = _layout(config.model_dump_json(), revision)
+    if not _has_images(layout, release, customer):
+        raise _departed(layout, release, customer)
+    return True
 
 
 def departed(config: Config, release: Release, customers: Sequence[str]) -> dict[str, Superseded]:

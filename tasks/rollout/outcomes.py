@@ -94,6 +94,19 @@ def too_many_failures(config: Config, ring: str, outcomes: tuple[Outcome, ...]) 
     return f"{', '.join(failed)} failed in ring {ring}" if len(failed) > allowed else ""
 
 
+def by_release(done: RollbackCommit) -> list[list[str]]:
+    """The customers that were put back, those that went to the same release together."""
+    groups: dict[str, list[str]] = {}
+    for back in done.customers:
+        groups.setdefault(back.to.commit, []).append(back.customer)
+    return list(groups.values())
+
+
+def release_of(done: RollbackCommit, customer: str) -> Release:
+    """The release that a customer was put back to."""
+    return next(b.to for b in done.customers if b.customer == customer)
+
+
 def rolled_back(outcomes: tuple[Outcome, ...], done: RollbackCommit, seen: Mapping[str, object]) -> tuple[Outcome, ...]:
     """The outcomes once failing customers were put back, as far as they could be."""
     backs = {b.customer: b for b in done.customers}
@@ -108,13 +121,13 @@ def rolled_back(outcomes: tuple[Outcome, ...], done: RollbackCommit, seen: Mappi
 
 
 def _back(outcome: Outcome, back: Back, seen: object) -> Outcome:
-    running = "seen running it" if isinstance(seen, dict) else f"not seen running it yet: {seen}"
+    running = "seen running it" if isinstance(seen, Seen) else f"not seen running it yet: {seen}"
     return outcome.model_copy(
         update={
             "outcome": "rolled back",
             "because": f"{outcome.because}; put back to {back.to.commit[:7]}, {running}, and held",
             "next_step": f"mend the release, then `slipway release-hold {outcome.customer}` and release again",
-            "versions": seen.get(outcome.customer, {}) if isinstance(seen, dict) else {},
+            "versions": seen.versions if isinstance(seen, Seen) else {},
         }
     )
 

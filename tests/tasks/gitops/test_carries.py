@@ -6,7 +6,10 @@ import pytest
 from conftest_gitops import digest, release_of
 from test_commit import file_at_tip, promote
 
-from tasks.gitops.carries import carries
+from tasks.errors import Superseded
+from tasks.gitops.carries import carries, departed
+from tasks.gitops.rollback import rollback
+from tasks.models import Hold
 
 
 @pytest.fixture
@@ -40,10 +43,25 @@ def test_what_came_before_or_stands_beside_does_not(released: SimpleNamespace) -
 def test_a_later_commit_with_other_images_does_not_for_that_customer_only(released: SimpleNamespace) -> None:
     text = file_at_tip(released, "customers/dal/values.yaml").replace(digest(1), digest(9))
     later = released.gitops.commit({"customers/dal/values.yaml": text})
-    assert not still(released, "dal", later)
+    with pytest.raises(Superseded, match=f"dal: .* no longer has {released.release.commit[:7]}"):
+        still(released, "dal", later)
     assert still(released, "bre", later)
 
 
 def test_a_later_commit_without_the_customer_does_not(released: SimpleNamespace) -> None:
     later = released.gitops.commit({"customers/dal/values.yaml": None})
-    assert not still(released, "dal", later)
+    with pytest.raises(Superseded):
+        still(released, "dal", later)
+
+
+def test_who_departed_from_the_release_is_told_at_once_with_what_it_is_to_run(released: SimpleNamespace) -> None:
+    names = ["fjord", "bre", "dal"]
+    assert departed(released.config, released.release, names) == {}
+    promote(released, release_of(released.commits[1], 2), "bre")
+    rollback(released.config, ["bre"], Hold(reason="it broke", owner="kari"))
+    promote(released, release_of(released.commits[1], 2), "dal")
+    gone = departed(released.config, released.release, names)
+    assert set(gone) == {"dal"}
+    assert f"it is to run {released.commits[1][:7]}" in str(gone["dal"])
+    newer = departed(released.config, release_of(released.commits[1], 2), names)
+    assert "held by kari: it broke" in str(newer["bre"])
