@@ -15,7 +15,7 @@ from tasks.gitops import state
 from tasks.gitops.target import identity, wanted
 from tasks.gitops.tip import REGULAR, Tip
 from tasks.gitops.yaml_bytes import CannotEdit, under
-from tasks.gitops.yaml_path import Entry, steps
+from tasks.yaml_path import Entry, steps
 from tasks.models import Image, Name
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tasks.gitops.layout import is_name
 from tasks.gitops.sites import Site
-from tasks.gitops.yaml_path import Entry, Step
+from tasks.yaml_path import Entry, Step
 
 HOLDERS = (
     *("customers", "customer", "tenants", "tenant", "clients", "client", "environments", "environment", "envs"),

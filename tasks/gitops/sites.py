@@ -10,7 +10,7 @@ import yaml
 
 from tasks.gitops.target import DIGEST, REFERENCE, REPOSITORY, TAG, TAG_AND_DIGEST, WORKLOADS
 from tasks.gitops.yaml_bytes import Document, under
-from tasks.gitops.yaml_path import Entry, Step
+from tasks.yaml_path import Entry, Step
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # Objects whose `containers` are no pods of their own: what stands in them is read as values.

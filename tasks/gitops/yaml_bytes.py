@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 import yaml
 
-from tasks.gitops.yaml_path import Step, steps
+from tasks.yaml_path import Step, steps
 from tasks.gitops.yaml_tree import RESOLVER, CannotEdit, compose, read, same
 
 MAX_BYTES = 2_000_000
