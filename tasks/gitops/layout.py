@@ -15,8 +15,8 @@ from tasks.gitops import state
 from tasks.gitops.target import identity, wanted
 from tasks.gitops.tip import REGULAR, Tip
 from tasks.gitops.yaml_bytes import CannotEdit, under
-from tasks.yaml_path import Entry, steps
 from tasks.models import Image, Name
+from tasks.yaml_path import Entry, steps
 
 log = logging.getLogger(__name__)
 _name = TypeAdapter(Name)

@@ -12,8 +12,8 @@ from itertools import zip_longest
 
 import yaml
 
-from tasks.yaml_path import Step, steps
 from tasks.gitops.yaml_tree import RESOLVER, CannotEdit, compose, read, same
+from tasks.yaml_path import Step, steps
 
 MAX_BYTES = 2_000_000
 STRING = "tag:yaml.org,2002:str"

@@ -407,7 +407,6 @@ def test_outside_a_cluster_and_without_an_address_there_is_no_way_in(cluster: Cl
         verify_customer(config_of(cluster.rollout() | {"cluster": {}}), RELEASE, "bre", OURS, carries)
 
 
-def test_a_component_that_the_release_does_not_have_is_refused(cluster: Cluster) -> None:
-    rollout = cluster.rollout(workloads={"frontend": {"name": "frontend"}})
-    with pytest.raises(ReleaseRefused, match="names frontend"):
-        verify_customer(config_of(rollout), RELEASE, "bre", OURS, carries)
+def test_a_component_that_is_not_there_is_refused_with_the_configuration(cluster: Cluster) -> None:
+    with pytest.raises(ValueError, match="rollout.kubernetes.workloads names frontend"):
+        config_of(cluster.rollout(workloads={"frontend": {"name": "frontend"}}))
