@@ -266,7 +266,7 @@ def _tell_commit(done: Any, told: str, as_json: bool) -> None:
 @config_app.command("validate")
 def validate(as_json: Json = False) -> None:
     """Check release.yaml and name every wrong key with its file and line."""
-    from tasks.config import config_path
+    from tasks.config_file import config_path
 
     with _told():
         config = _load()
@@ -302,7 +302,7 @@ def demo(
 
 
 def _load() -> Any:
-    from tasks.config import load_config
+    from tasks.config_file import load_config
 
     return load_config()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from deployments import init_text
 from deployments.init_found import Found, Place, app_name, branches, place
-from tasks.config import Config, load_config
+from tasks.config import Config
+from tasks.config_file import load_config
 from tasks.errors import ReleaseRefused, SlipwayError
 from tasks.gitops import recognise as gitops
 from tasks.gitops.patterns import may_be_customer

@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from tasks.config import load_config
+from tasks.config_file import load_config
 
 log = logging.getLogger(__name__)
 MAX_BYTES = 2_000_000

@@ -3,101 +3,26 @@
 It is the operator's: it lives with the deployment and never comes from the commit under release.
 """
 
-import datetime
-import os
-import re
-import zoneinfo
-from collections.abc import Sequence
-from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
+from pydantic import AfterValidator, Field, model_validator
+
+from tasks.config_rollout import Rollout
+from tasks.config_types import (
+    Duration,
+    Folder,
+    ForgeUrl,
+    FreezeTime,
+    ImageName,
+    Project,
+    RelativePath,
+    Section,
+    TimeZone,
+    YamlPath,
+    is_weekly,
+    known_placeholders,
 )
-
-from tasks.errors import ConfigInvalid
-from tasks.models import Name, Reason
-from tasks.yaml_path import Entry, steps
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-MAX_BYTES = 1_000_000
-
-
-def _seconds(value: Any) -> Any:
-    """`10m`, `90s`, `2h` or a number of seconds -> seconds."""
-    if not isinstance(value, str):
-        return value
-    if not (match := re.fullmatch(r"(\d+)\s*([smhd])", value)):
-        raise ValueError(f"{value!r} is not a duration; write 90s, 10m, 2h or 1d")
-    return int(match[1]) * UNITS[match[2]]
-
-
-Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str | float), Field(ge=0)]
-
-
-def _inside(path: str) -> str:
-    """A path that cannot lead out of the folder it is in."""
-    if path.startswith("/") or not path or any(part in ("", ".", "..", ".git") for part in path.split("/")):
-        raise ValueError("must be a relative path that stays inside, such as services/backend")
-    if not path.isprintable():
-        raise ValueError("must not contain control characters")
-    return path
-
-
-RelativePath = Annotated[str, AfterValidator(_inside)]
-Folder = Annotated[str, AfterValidator(lambda path: path if path == "." else _inside(path))]
-ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+$")]
-
-
-DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
-WEEKLY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):([0-5]\d)")
-
-
-def is_weekly(time: str) -> bool:
-    """Whether a time of a freeze comes every week."""
-    return bool(WEEKLY.fullmatch(time))
-
-
-def _freeze_time(value: Any) -> Any:
-    """YAML reads an unquoted date with a time as one."""
-    text = value.isoformat(timespec="minutes") if isinstance(value, datetime.datetime) else value
-    if isinstance(text, str) and WEEKLY.fullmatch(text.lower()):
-        return text.lower()
-    try:
-        if isinstance(text, str) and DATE.fullmatch(text):
-            datetime.datetime.fromisoformat(text)
-            return text
-    except ValueError:
-        pass
-    raise ValueError(f"{value!r} is no time; write 2026-12-20T16:00 (in timezone) or fri 15:00")
-
-
-def _time_zone(name: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is not in the time zone database; write one such as Europe/Oslo") from None
-    return name
-
-
-FreezeTime = Annotated[str, BeforeValidator(_freeze_time, json_schema_input_type=str)]
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
-
-
-class Section(BaseModel):
-    """Base of every part of the file: frozen, and a key that is not known is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+from tasks.models import Name
 
 
 class App(Section):
@@ -186,24 +111,8 @@ class Migrations(Section):
         return self
 
 
-def _readable(path: str) -> str:
-    """A path that can be read, and that ends at a value."""
-    if isinstance(steps(path)[-1], Entry):
-        raise ValueError(f"{path!r} ends at a list entry; add the key in it, such as .image")
-    return _known_placeholders(path)
-
-
-def _known_placeholders(text: str) -> str:
-    if unknown := sorted(set(re.findall(r"\{[^}]*\}?", text)) - {"{customer}"}):
-        raise ValueError(f"{', '.join(unknown)} in {text!r} stands for nothing; only {{customer}} does")
-    return text
-
-
-YamlPath = Annotated[str, AfterValidator(_readable)]
-
-
 class Target(Section):
-    file: Annotated[RelativePath, AfterValidator(_known_placeholders)] = Field(
+    file: Annotated[RelativePath, AfterValidator(known_placeholders)] = Field(
         description="path in the GitOps repository, with {customer}; * stands for any one folder or part of a name"
     )
     image: str | None = Field(
@@ -244,32 +153,6 @@ class Target(Section):
             if beside and "{customer}" not in self.file + beside:
                 raise ValueError(f"{name} needs {{customer}} too: the file is of all customers")
         return self
-
-
-def _without_credentials(url: str) -> str:
-    """An address that can stand in a log: no user, no password."""
-    if "@" in urlsplit(url).netloc:
-        raise ValueError("must not hold a user or a password; use token_file or token_env")
-    return url
-
-
-ForgeUrl = Annotated[
-    str, StringConstraints(pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$"), AfterValidator(_without_credentials)
-]
-
-
-def _project(value: Any) -> Any:
-    """A project's number is written without quotes, a path has no part that leads elsewhere."""
-    if isinstance(value, str) and {".", ".."} & set(value.split("/")):
-        raise ValueError("must not have . or .. as a part")
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Project = Annotated[
-    str,
-    BeforeValidator(_project, json_schema_input_type=str | int),
-    StringConstraints(pattern=r"^(\d+|[\w.-]+(/[\w.-]+)+)$"),
-]
 
 
 class Forge(Section):
@@ -340,153 +223,6 @@ class Ring(Section):
     pull_request: PullRequests | None = Field(
         default=None, description="how the ring is written: a pull request on gitops.forge instead of a commit"
     )
-
-
-def _address(url: str) -> str:
-    """A server's address: https, or http where it stays inside a machine or a cluster; never with credentials in it."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.username or parts.password or "@" in parts.netloc:
-        raise ValueError("must not contain credentials; name a token_file or a token_env instead")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        raise ValueError("must be an address such as https://argocd.example.no")
-    inside = host in ("localhost", "127.0.0.1", "::1") or host.endswith((".svc", ".svc.cluster.local"))
-    if parts.scheme == "http" and not inside:
-        raise ValueError("must be https: a token would travel in clear text")
-    return url.rstrip("/")
-
-
-Address = Annotated[str, AfterValidator(_address)]
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,99}$")]
-"""The name of an environment variable, upper case: a token pasted here by mistake does not pass."""
-
-Pattern = Annotated[str, StringConstraints(pattern=r"^(?:[a-z0-9.-]|\{customer\})+$")]
-"""Name of a Kubernetes object or namespace in which {customer} may stand."""
-
-
-class Server(Section):
-    """A server that wants a token. The token itself never stands in the file."""
-
-    token_file: str | None = Field(default=None, description="file that holds the token; read anew for each request")
-    token_env: EnvironmentName | None = Field(default=None, description="environment variable that holds the token")
-    ca_file: str | None = Field(default=None, description="PEM file of the authority that signed its certificate")
-
-    @model_validator(mode="after")
-    def _one_token(self) -> Self:
-        if self.token_file and self.token_env:
-            raise ValueError("has token_file and token_env; keep one")
-        return self
-
-
-class ArgoCD(Server):
-    url: Address = Field(description="address of the Argo CD API server, {customer} where each has its own")
-    application: Pattern = Field(description="name of a customer's Application, such as shop-{customer}")
-    app_namespace: Pattern | None = Field(default=None, description="its namespace, where that is not Argo CD's own")
-    project: Pattern | None = Field(
-        default=None, description="its project; with it Argo CD tells a missing Application from a missing right"
-    )
-    selector: str | None = Field(
-        default=None, description="label selector of all customers' Applications; many are then read with one request"
-    )
-    repository: str | None = Field(
-        default=None, description="the source that carries the digests, where its URL differs from gitops.repository"
-    )
-    images: dict[Name, ImageName] = Field(
-        default={}, description="component -> image repository as pods name it, where a mirror gives it another name"
-    )
-    components: tuple[Name, ...] = Field(default=(), description="components that are looked at; none named: all")
-    refresh: bool = Field(
-        default=True, description="whether Argo CD is asked to look at git at once instead of at its next interval"
-    )
-
-    @model_validator(mode="after")
-    def _has_a_token(self) -> Self:
-        if not (self.token_file or self.token_env):
-            raise ValueError("needs token_file or token_env")
-        return self
-
-
-class Cluster(Server):
-    """The Kubernetes API: an address with a token, a kubeconfig, or, with nothing given, the cluster this runs in."""
-
-    server: Address | None = Field(default=None, description="address of the API server, {customer} may stand in it")
-    kubeconfig: str | None = Field(default=None, description="path of a kubeconfig file")
-    context: str | None = Field(default=None, description="context of the kubeconfig, {customer} may stand in it")
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> Self:
-        if self.server and self.kubeconfig:
-            raise ValueError("has server and kubeconfig; keep one")
-        if self.server and not (self.token_file or self.token_env):
-            raise ValueError("server needs token_file or token_env")
-        if not self.server and (self.token_file or self.token_env or self.ca_file):
-            raise ValueError("token_file, token_env and ca_file belong to server")
-        if self.context and not self.kubeconfig:
-            raise ValueError("context is one of a kubeconfig; name it")
-        return self
-
-
-class Workload(Section):
-    kind: Literal["Deployment", "StatefulSet", "DaemonSet"] = "Deployment"
-    name: Pattern = Field(description="name of the workload, {customer} may stand in it")
-    container: Name | None = Field(
-        default=None, description="its container that runs the image; none: as the component"
-    )
-
-
-class Kubernetes(Section):
-    namespace: Pattern = Field(default="{customer}", description="namespace of a customer")
-    workloads: dict[Name, Workload] = Field(min_length=1, description="component -> the workload that runs it")
-    selector: str | None = Field(
-        default=None,
-        description="label selector of all customers' workloads and pods; many customers are then read with one list per kind, over all namespaces",
-    )
-    pinned: bool = Field(
-        default=False,
-        description="CRI-O reports an image index as the manifest of one platform: believe a pod that names the planned digest",
-    )
-
-
-class Flux(Section):
-    kustomization: Pattern = Field(description="name of the Kustomization that applies a customer's files")
-    namespace: Pattern = Field(default="flux-system", description="namespace of the Kustomization")
-    helm_releases: tuple[Pattern, ...] = Field(default=(), description="names of HelmReleases that must be ready, too")
-    helm_namespace: Pattern = Field(default="{customer}", description="namespace of the HelmReleases")
-    selector: str | None = Field(
-        default=None,
-        description="label selector of all customers' Kustomizations and HelmReleases; many are then read with one list each",
-    )
-
-
-class Rollout(Section):
-    verify: Literal["http", "argocd", "kubernetes", "flux"] = Field(
-        default="http", description="how a customer is seen running the release"
-    )
-    url: str = Field(default="", description="http: base address with {customer}")
-    urls: dict[Name, str] = Field(default={}, description="http: base address of single customers; comes before url")
-    versions: dict[Name, str] = Field(default={}, description='http: component -> path that answers {"commit": ...}')
-    argocd: ArgoCD | None = Field(default=None, description="argocd: where each customer's Application is")
-    cluster: Cluster = Field(default=Cluster(), description="kubernetes and flux: how the Kubernetes API is reached")
-    kubernetes: Kubernetes | None = Field(
-        default=None, description="the workloads whose running digests are compared; beside argocd and flux, too"
-    )
-    flux: Flux | None = Field(default=None, description="flux: what applies a customer's files")
-    timeout: Duration = Field(default=300, description="how long a customer may take to run the release")
-    on_failure: Literal["stop", "rollback"] = Field(
-        default="stop",
-        description="stop: leave failing customers as they are; rollback: put them back in one commit and hold them",
-    )
-
-    @model_validator(mode="after")
-    def _has_what_its_way_needs(self) -> Self:
-        needed = {"http": self.versions, "argocd": self.argocd, "kubernetes": self.kubernetes, "flux": self.flux}
-        if not needed[self.verify]:
-            raise ValueError(f"verify: {self.verify} needs {'versions' if self.verify == 'http' else self.verify}")
-        return self
-
-    def address(self, customer: str) -> str:
-        """Base address of one customer, without a slash at the end."""
-        return self.urls.get(customer, self.url.replace("{customer}", customer)).rstrip("/")
 
 
 class Freeze(Section):
@@ -565,140 +301,6 @@ class Config(Section):
             ("rollout.argocd.images", list(rollout.argocd.images) if rollout.argocd else []),
             ("migrations.component", migrations),
         ]
-
-
-def config_path() -> Path:
-    """Where `release.yaml` is: $SLIPWAY_CONFIG, else in the working directory."""
-    return Path(os.environ.get("SLIPWAY_CONFIG", "release.yaml"))
-
-
-def load_config(path: Path | None = None) -> Config:
-    """Reads and checks `release.yaml`.
-
-    Raises `ConfigInvalid` with every wrong key at once, each with file, line, key and what is allowed.
-    """
-    path = path or config_path()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigInvalid.because(
-            f"no configuration: {error.strerror}",
-            str(path),
-            "write release.yaml there, or name another file in SLIPWAY_CONFIG",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigInvalid.because(
-            "the configuration is not UTF-8", f"{path}, byte {error.start}", "save it as UTF-8"
-        ) from error
-    document = _parse(text, path)
-    try:
-        return Config.model_validate(document.value)
-    except ValidationError as error:
-        raise ConfigInvalid(*(document.reason(e) for e in _said_once(error.errors()))) from error
-
-
-def _said_once(errors: Sequence[Any]) -> list[Any]:
-    """Without pydantic's echoes: a list whose only item is wrong is also called too short."""
-    inner = [e["loc"] for e in errors]
-    return [
-        e
-        for e in errors
-        if e["type"] != "too_short" or not any(len(i) > len(e["loc"]) and i[: len(e["loc"])] == e["loc"] for i in inner)
-    ]
-
-
-class _Document:
-    """Parsed YAML that still knows the line of each key."""
-
-    def __init__(self, node: yaml.Node | None, value: Any, path: Path) -> None:
-        self.node, self.value, self.path = node, value, path
-
-    def reason(self, error: Any) -> Reason:
-        """One pydantic error as file, line, key and what is allowed."""
-        keys = [k for k in error["loc"] if not (isinstance(k, str) and ("[" in k or k in ("str", "constrained-str")))]
-        key = ".".join(str(k) for k in keys) or "the file"
-        what = error["msg"].removeprefix("Value error, ")
-        if error["type"] == "extra_forbidden":
-            what = f"this key is not known; allowed: {', '.join(_allowed(keys[:-1]))}"
-        return Reason(
-            what=f"{key}: {what}",
-            where=f"{self.path}, line {self.line(keys)}",
-            next_step="see `slipway config schema` for what is allowed there",
-        )
-
-    def line(self, keys: list[Any]) -> int:
-        """Line of the key, or of the nearest one above it that is there; 1 for an empty file."""
-        node, line = self.node, 1
-        for key in keys:
-            child = _child(node, key)
-            if child is None:
-                break
-            line, node = child
-        return line
-
-
-def _allowed(keys: list[Any]) -> list[str]:
-    """The keys that the models allow at a place of the file."""
-    model: Any = Config
-    for key in keys:
-        model = (
-            model.model_fields[key].annotation
-            if _is_section(model)
-            else get_args(model)[-1 if isinstance(key, str) else 0]
-        )
-        # `Section | None` and tuples of sections: the section is what has keys.
-        model = next((a for a in get_args(model) if _is_section(a)), model) if get_origin(model) is UnionType else model
-    return sorted(model.model_fields) if _is_section(model) else []
-
-
-def _is_section(model: Any) -> bool:
-    return isinstance(model, type) and issubclass(model, Section)
-
-
-def _child(node: yaml.Node | None, key: Any) -> tuple[int, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        return next(((k.start_mark.line + 1, v) for k, v in node.value if k.value == str(key)), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-        return node.value[key].start_mark.line + 1, node.value[key]
-    return None
-
-
-def _parse(text: str, path: Path) -> _Document:
-    if len(text) > MAX_BYTES:
-        raise ConfigInvalid.because(
-            f"the configuration is larger than {MAX_BYTES} bytes", str(path), "is this the right file?"
-        )
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        _no_duplicates(node, path)
-        return _Document(node, loader.construct_document(node) if node else None, path)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigInvalid.because(f"not YAML: {problem}", f"{path}{line}", "mend the syntax there") from error
-    except RecursionError as error:
-        raise ConfigInvalid.because(
-            "not a configuration: nested too deeply", str(path), "is this the right file?"
-        ) from error
-
-
-def _no_duplicates(node: yaml.Node | None, path: Path) -> None:
-    """PyYAML lets the last of two equal keys win in silence; a configuration must not."""
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _no_duplicates(item, path)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key, value in node.value:
-        if key.value in seen:
-            raise ConfigInvalid.because(
-                f"{key.value}: the key stands twice", f"{path}, line {key.start_mark.line + 1}", "keep one of them"
-            )
-        seen.add(key.value)
-        _no_duplicates(value, path)
 
 
 def json_schema() -> dict[str, Any]:

@@ -4,8 +4,11 @@ A step's result is stored as JSON and found again by its inputs within the same 
 goes on where it stopped. What watches the world is never taken from storage.
 """
 
+import hashlib
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,12 +18,13 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import TaskRunResult
+from prefect.concurrency.sync import concurrency
 from prefect.exceptions import UnfinishedRun
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
 from prefect.runtime import task_run as this_task
 
-from tasks import config as configuration
+from tasks import config_file as configuration
 from tasks import containers
 from tasks import gate as gates
 from tasks import report as reports
@@ -70,7 +74,11 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(state.result(raise_on_failure=False), ServiceUnavailable)
 
 
+log = logging.getLogger(__name__)
 SETTLE_SECONDS = 3
+TURN_SECONDS = 5
+# A missing limit is an error. A lease that cannot be renewed is not: the push behind it is safe without.
+LEASE: dict[str, Any] = {"occupy": 1, "strict": True, "lease_duration": 60, "raise_on_lease_renewal_failure": False}
 STORED: dict[str, Any] = {"persist_result": True, "result_serializer": "json", "cache_policy": INPUTS + RUN_ID}
 FRESH: dict[str, Any] = {"cache_policy": NO_CACHE}
 TestImages = dict[tuple[str, str], PrefectFuture]
@@ -105,7 +113,6 @@ judge_compatibility = task(
 )
 make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED)
 edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED)
-commit_ring = task(commits.commit_ring, name="commit", task_run_name="commit ring {ring.name}", **STORED, **RETRIED)
 soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)
 soak = task(endings.soak, name="soak", task_run_name="soak ring {ring}", **STORED)
 propose_ring = task(proposals.propose, name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED)
@@ -119,6 +126,31 @@ read_merge = task(
     proposals.merged, name="read merge", task_run_name="read merge of ring {ring.name}", **FRESH, **RETRIED
 )
 roll_back = task(rollbacks.put_back, name="roll back", task_run_name="roll back", **STORED, **RETRIED)
+
+
+@task(name="commit", task_run_name="commit ring {ring.name}", **STORED, **RETRIED)
+def commit_ring(
+    config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits, trailers: dict[str, str]
+) -> RingCommit:
+    """The ring's one commit, written in turn with other releases into the same repository."""
+    with _turn(config.gitops.repository):
+        return commits.commit_ring(config, request, release, ring, edits, trailers)
+
+
+@contextmanager
+def _turn(repository: str) -> Iterator[None]:
+    """A place in the queue of those who write there, on all machines. A courtesy that saves tries: who has waited long
+    enough goes on, and the compare-and-swap of the push keeps the order whoever writes.
+    """
+    name = f"gitops-{hashlib.sha256(repository.encode()).hexdigest()[:12]}"
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(name, 1)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(concurrency(name, timeout_seconds=TURN_SECONDS, **LEASE))
+        except TimeoutError:
+            log.info("others write to %s for %d s; going on without a turn", repository, TURN_SECONDS)
+        yield
 
 
 @task(name="verify", task_run_name=_of_customers, **FRESH)
@@ -309,6 +341,7 @@ def _propose(config: Config, request: ReleaseRequest, release: Release, ring: Ri
         asked = open_pull_request(config.gitops.forge, proposal.branch, config.gitops.branch, title, body)
         ended = await_merge(config, release, ring, proposal, asked)
         if isinstance(ended, PullRequest):
+            proposals.withdraw(config, proposal)
             return read_merge(config, release, ring, proposal, ended.merged_as)
         edits = ended
 

@@ -7,7 +7,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"source", "suites", "images", "migrations", "gitops", "forge", "rollout"}
-SHARED = {"models", "config", "errors", "command", "git", "containers", "failpoints", "yaml_path"}
+SHARED = {
+    "models",
+    "config",
+    "config_types",
+    "config_rollout",
+    "config_file",
+    "errors",
+    "command",
+    "git",
+    "containers",
+    "failpoints",
+    "yaml_path",
+}
 TOP = {"flows", "tasks", "deployments", "tests", "docs"}
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.demo.world import NO_DIGEST, World, open_world
-from tasks.config import Config, load_config
+from tasks.config import Config
+from tasks.config_file import load_config
 from tasks.containers import engine
 from tasks.errors import SlipwayError
 from tasks.git import Mirror

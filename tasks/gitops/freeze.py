@@ -3,7 +3,8 @@
 import datetime
 from zoneinfo import ZoneInfo
 
-from tasks.config import WEEKLY, Config, Freeze, is_weekly
+from tasks.config import Config, Freeze
+from tasks.config_types import WEEKLY, is_weekly
 from tasks.errors import ReleaseRefused
 from tasks.models import Name, ReleaseRequest
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tasks.config import Server
+from tasks.config_rollout import Server
 from tasks.errors import ReleaseRefused
 
 LONGEST = 100_000

@@ -15,7 +15,7 @@ import yaml
 from deployments import init as first
 from deployments.demo import world as demo
 from deployments.init_text import scalar
-from tasks.config import load_config
+from tasks.config_file import load_config
 from tasks.errors import ConfigInvalid
 from tasks.gitops.recognise import check
 

@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from tasks.config import Config, json_schema, load_config
+from tasks.config import Config, json_schema
+from tasks.config_file import load_config
 from tasks.errors import ConfigInvalid
 
 GOOD = (Path(__file__).parent / "release.yaml").read_text()
