@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from tasks.command import TAIL_LINES, printable
 from tasks.errors import ReleaseRefused, ServiceUnavailable
+from tasks.failpoints import reach
 from tasks.models import Value
 
 if TYPE_CHECKING:
@@ -92,10 +93,12 @@ def private_network(purpose: str) -> Iterator["Network"]:
     """A network without a way out, for one suite or check; gone at the end of the block."""
     name = f"slipway-{purpose}-{secrets.token_hex(4)}"
     network = engine().networks.create(name, driver="bridge", internal=True, labels={RUN_LABEL: run_id()})
+    reach("network:made")
     try:
         yield network
     finally:
         _quietly(network.remove)
+        reach("network:removed")
 
 
 @contextmanager
@@ -152,10 +155,12 @@ def _created(
         raise ServiceUnavailable.because(
             f"a container could not be made: {error}", image, "see the Docker Engine's log"
         ) from error
+    reach("container:made")
     try:
         yield container
     finally:
         _quietly(lambda: container.remove(force=True, v=True))
+        reach("container:removed")
 
 
 def _start(container: "Container") -> None:
@@ -169,6 +174,7 @@ def _start(container: "Container") -> None:
             str(container.image),
             "mend its command or its user",
         ) from error
+    reach("container:started")
 
 
 @contextmanager
@@ -188,6 +194,7 @@ def postgres(network: "Network", image: str) -> Iterator[Database]:
             container=container.id,
         )
         _wait_for_postgres(container, database)
+        reach("postgres:ready")
         yield database
 
 
@@ -240,6 +247,7 @@ def run_command(
             code = container.wait()["StatusCode"]
         finally:
             timer.cancel()
+        reach("container:ended")
         for path, destination in (take or {}).items():
             _copy_out(container, path, destination)
     return Ended(exit_code=code, tail=tail, timed_out=expired.is_set())

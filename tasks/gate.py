@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused, SlipwayError, combine
+from tasks.failpoints import reach
 from tasks.models import (
     Changes,
     Compatibility,
@@ -33,6 +34,7 @@ def gate(verdicts: Sequence[Verdict]) -> Evidence:
         raise combine(refusals)
     if unforeseen:
         raise combine([_unforeseen(e) for e in unforeseen])
+    reach("gate:passed")
     return evidence(verdicts)
 
 
@@ -66,6 +68,7 @@ def make_release(source: Source, changes: Changes, evidence: Evidence, fleet: Fl
     released = next((c.head for c in fleet.customers if c.release and c.release == changes.base), None)
     head = evidence.migrations.head if evidence.migrations else released
     report = evidence.migrations or MigrationReport(head=None)
+    reach("release:made")
     return Release(
         commit=source.commit,
         subject=source.subject,

@@ -15,6 +15,7 @@ import git
 import psutil
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.failpoints import reach
 from tasks.models import Reason
 
 TIMEOUT_SECONDS = 120
@@ -67,13 +68,23 @@ class Mirror:
         return cls(directory, url)
 
     @classmethod
+    def holding(cls, url: str, branch: str, thing: str) -> "Mirror":
+        """The mirror with this commit or tree, fetched when it is not here: a retried run may go on at another machine."""
+        mirror = cls.open(url)
+        if not mirror.has(thing):
+            mirror.fetch(branch)
+        return mirror
+
+    @classmethod
     def _make(cls, directory: Path, url: str) -> None:
         """Made aside and moved into place whole: a mirror that a killed process left half made would never work."""
         directory.parent.mkdir(parents=True, exist_ok=True)
         with scratch("mirror") as folder:
             cls(folder, url).run("init", "--quiet", "--bare", "new")
+            reach("mirror:begun")
             with contextlib.suppress(OSError):  # another process was quicker
                 (folder / "new").rename(directory)
+        reach("mirror:made")
 
     def run(self, *arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None) -> str:
         """Runs git with these arguments and returns what it printed, as text without the last newline."""
@@ -118,10 +129,13 @@ class Mirror:
                     f"there is no branch {branch}", self.url, "push the branch, or correct it in release.yaml"
                 ) from error
             raise _no_answer(self.url, error) from error
+        reach("fetch:taken")
         tip = self.run("rev-parse", "--verify", f"{ref}^{{commit}}")
-        with contextlib.suppress(GitFailed):  # another fetch is moving it
+        # Another fetch may be moving it, or a git that was killed has left a lock: the tip is here all the same.
+        with contextlib.suppress(GitFailed):
             self.run("update-ref", f"refs/slipway/{branch}", tip)
-        self.run("update-ref", "-d", ref)
+        with contextlib.suppress(GitFailed):
+            self.run("update-ref", "-d", ref)
         return tip
 
     def remote_head(self, branch: str) -> str | None:
@@ -133,19 +147,27 @@ class Mirror:
         return line.split()[0] if line else None
 
     def tidy(self) -> None:
-        """Removes what killed processes left: refs of fetches that no longer run, and locks that nobody has held for an hour."""
+        """Removes what killed processes left: locks and unfinished objects an hour old, refs of fetches that no longer run.
+
+        Every git of ours ends within two minutes, and until then a lock is in nobody's way: see `fetch`.
+        """
+        for left in (*self.directory.rglob("*.lock"), *(self.directory / "objects").rglob("tmp_*")):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                    left.unlink()
         for ref in self.run("for-each-ref", "--format=%(refname)", FETCHING).split():
             if not _is_alive(ref.rpartition("/")[2]):
-                self.run("update-ref", "-d", ref)
-        for lock in self.directory.rglob("*.lock"):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - lock.stat().st_mtime > STALE_SECONDS:
-                    lock.unlink()
+                with contextlib.suppress(GitFailed):
+                    self.run("update-ref", "-d", ref)
 
     def has_commit(self, commit: str) -> bool:
         """Whether the commit is among the objects here."""
+        return self.has(f"{commit}^{{commit}}")
+
+    def has(self, thing: str) -> bool:
+        """Whether a commit, tree or blob is among the objects here."""
         try:
-            self.run("cat-file", "-e", f"{commit}^{{commit}}")
+            self.run("cat-file", "-e", thing)
         except GitFailed:
             return False
         return True

@@ -25,12 +25,13 @@ from prefect.runtime import flow_run as this_run
 from prefect.runtime import task_run as this_task
 
 from tasks import config_file as configuration
-from tasks import containers
+from tasks import containers, git
 from tasks import gate as gates
 from tasks import report as reports
 from tasks.approval import Approval, approve
 from tasks.config import Config, Migrations
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.failpoints import reach
 from tasks.forge import pull_request as requests
 from tasks.forge import wait as waiting
 from tasks.gitops import carries as carrying
@@ -95,8 +96,10 @@ def _of_customers() -> str:
 load_config = task(configuration.load_config, name="load configuration", task_run_name="load configuration", **STORED)
 check_out = task(checkout.check_out, name="check out", task_run_name="check out", **STORED, **RETRIED)
 read_fleet = task(fleet.read_fleet, name="read fleet", task_run_name="read fleet", **STORED, **RETRIED)
-newest_release = task(comparing.newest_release, name="newest release", task_run_name="newest release", **STORED)
-find_changes = task(comparing.find_changes, name="find changes", task_run_name="find changes", **STORED)
+newest_release = task(
+    comparing.newest_release, name="newest release", task_run_name="newest release", **STORED, **RETRIED
+)
+find_changes = task(comparing.find_changes, name="find changes", task_run_name="find changes", **STORED, **RETRIED)
 build_image = task(build.build_image, name="build image", task_run_name="image {change.name}", **STORED, **RETRIED)
 build_target = task(build.build_target, name="build test image", task_run_name="test image {path}", **STORED, **RETRIED)
 run_suite = task(unit.run_suite, name="run suite", task_run_name="{component} {suite}", **STORED, **RETRIED)
@@ -266,6 +269,7 @@ def _verdict(check: PrefectFuture) -> Any:
 def show_plan(plan: Plan) -> None:
     """Puts the plan on the run's page before anything is written and before anyone is asked."""
     create_markdown_artifact(reports.plan_text(plan), key="plan", description=f"plan {plan.hash}")
+    reach("plan:shown")
 
 
 class Moved(NamedTuple):
@@ -291,6 +295,7 @@ def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: Ring
     except ReleaseRefused as refused:  # frozen, rejected, or main no longer has the commit
         return moved._replace(stopped=str(refused), outcomes=moved.outcomes + endings.stopped(ring, refused))
     outcomes, watched = _watch(config, plan.release, commit)
+    reach("ring:watched")
     if commit.created and not request.passes("soak"):
         outcomes = _soak(config, plan.release, ring, commit, outcomes)
     outcomes, tip = _put_back(config, plan.release, commit, outcomes)
@@ -434,11 +439,14 @@ def report(plan: Plan, evidence: Evidence, outcomes: tuple[Outcome, ...], commit
     create_table_artifact(reports.customers_table(outcomes), key="customers", description="every customer's outcome")
     text = reports.release_text(plan, evidence, outcomes, commits, _spans())
     create_markdown_artifact(text, key="release", description=f"release {plan.release.commit[:7]}")
+    reach("report:shown")
     return endings.finish(plan.release, outcomes)
 
 
 def sweep() -> None:
-    """Removes what runs left whose worker died with them: those that this server knows, and knows to have ended."""
+    """Removes what killed processes left: earlier attempts of this run, and runs that this server knows to have ended."""
+    git.tidy()
+    containers.remove_leftovers(containers.run_id())
     ids = [run for run in containers.labelled_runs() if _is_id(run)]
     if not ids:
         return
@@ -468,7 +476,10 @@ def _spans() -> dict[str, Span]:
     with get_client(sync_client=True) as client:
         while True:
             runs = _task_runs(client)
-            if all(r.end_time for r in runs) or time.monotonic() > deadline:
+            now = [
+                r for r in runs if r.flow_run_run_count == this_run.run_count
+            ]  # an attempt that was killed ends no step
+            if all(r.end_time for r in now) or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
     done = [r for r in runs if r.start_time and r.end_time and r.state_name != "Cached"]

@@ -55,6 +55,7 @@ def commit_ring(
         return RingCommit(
             ring=ring.name, commit=moved.edits.tip, created=False, promotions=(), asks_again=moved.edits.edits
         )
+    reach("ring:committed")
     log.info("ring %s: %s %s", ring.name, "commit" if created else "nothing to write at", commit[:7])
     return RingCommit(ring=ring.name, commit=commit, created=created, promotions=edits.promotions)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
+from tasks.failpoints import reach
 from tasks.gitops import state
 from tasks.gitops.layout import Layout
 from tasks.gitops.tip import Tip
@@ -25,6 +26,7 @@ def read_fleet(config: Config) -> Fleet:
     rings, order = _in_rings(config, layout.names), [r.name for r in config.rings]
     layout.load(rings)
     ordered = sorted(rings, key=lambda n: (order.index(rings[n]), n))
+    reach("fleet:read")
     return Fleet(tip=layout.tip.commit, customers=tuple(customer(layout, n, rings[n]) for n in ordered))
 
 

@@ -34,10 +34,7 @@ class Order:
 
 def app_mirror(config: Config, commit: str) -> Mirror:
     """The app's mirror with this commit in it, fetched when it is not there."""
-    mirror = Mirror.open(config.app.repository)
-    if not mirror.has_commit(commit):
-        mirror.fetch(config.app.branch)
-    return mirror
+    return Mirror.holding(config.app.repository, config.app.branch, commit)
 
 
 def left_main(config: Config, commit: str) -> str:

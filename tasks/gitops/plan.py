@@ -1,6 +1,7 @@
 """The plan: what a release will change at every customer, or why it will not; nothing is written."""
 
 from tasks.config import Config
+from tasks.failpoints import reach
 from tasks.gitops.edit import compute, promotion
 from tasks.gitops.layout import Layout
 from tasks.gitops.order import Order
@@ -22,4 +23,5 @@ def make_plan(config: Config, release: Release, fleet: Fleet) -> Plan:
         )
         for ring in config.rings
     )
+    reach("plan:made")
     return Plan(release=release, tip=fleet.tip, rings=rings)

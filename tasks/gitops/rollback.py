@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tasks.command import printable
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
+from tasks.failpoints import reach
 from tasks.git import Mirror
 from tasks.gitops import state
 from tasks.gitops.edit import rewritten
@@ -49,9 +50,12 @@ def put_back(
             return None
         blobs = write_blobs(tip.mirror, list(contents.values()))
         files = dict(zip(contents, blobs, strict=True))
-        return write_commit(config, tip.mirror, at, files, _message(config, attempt.backs, wanted), when)
+        made = write_commit(config, tip.mirror, at, files, _message(config, attempt.backs, wanted), when)
+        reach("rollback:made")
+        return made
 
     commit, created = swap(config, tip.mirror, tip.commit, make)
+    reach("rollback:pushed")
     return RollbackCommit(commit=commit, created=created, customers=tuple(attempt.backs), refused=attempt.refused)
 
 

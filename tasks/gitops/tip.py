@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from tasks.config import Config
+from tasks.failpoints import reach
 from tasks.git import Mirror
 from tasks.gitops.yaml_bytes import MAX_BYTES, CannotEdit, Document
 
@@ -38,6 +39,7 @@ class Tip:
         mirror = Mirror.open(config.gitops.repository)
         if commit is None or not mirror.has_commit(commit):
             fetched = mirror.fetch(config.gitops.branch)
+            reach("gitops:fetched")
             commit = commit or fetched
         return cls(mirror, commit, _listing(mirror.directory, commit))
 

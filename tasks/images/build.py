@@ -14,6 +14,7 @@ from tasks import command
 from tasks.config import Config
 from tasks.containers import engine
 from tasks.errors import ReleaseRefused, ServiceUnavailable
+from tasks.failpoints import reach
 from tasks.git import Mirror, home
 from tasks.images import builder, registry
 from tasks.images.find import find_image, tag_of
@@ -32,7 +33,9 @@ def build_image(config: Config, source: Source, change: ComponentChange) -> Imag
     Running it twice gives the same digest. Raises `CommandFailed` with the end of the build's log.
     """
     start = time.monotonic()
-    if found := find_image(config, change):
+    found = find_image(config, change)
+    reach("image:looked-up")
+    if found:
         log.info("%s: reused %s", change.name, found.digest)
         return found.model_copy(update={"seconds": time.monotonic() - start})
     digest = _build_and_push(config, source, change)
@@ -63,6 +66,7 @@ def build_target(config: Config, source: Source, path: str, dockerfile: str, tar
             log.info("%s: test image reused", path)
         except ImageNotFound:
             _build(config, tree, path, dockerfile, ["--tag", name, *(["--target", target] if target else [])])
+    reach("test-image:ready")
     return name
 
 
@@ -83,7 +87,9 @@ def _build_and_push(config: Config, source: Source, change: ComponentChange) -> 
             f"{registry.REVISION_LABEL}={source.commit}",
         ],
     )
+    reach("image:built")
     digest = registry.push(component.image, tag)
+    reach("image:pushed")
     if registry.find(f"{component.image}@{digest}") != digest:
         raise ServiceUnavailable.because(
             f"{change.name}: the registry does not have what was pushed",
@@ -97,10 +103,12 @@ def _build(config: Config, tree: str, name: str, dockerfile: str, options: list[
     _require_space(name)
     logs = home() / "logs" / "builds"
     logs.mkdir(parents=True, exist_ok=True)
-    context = Mirror.open(config.app.repository).run_bytes("archive", "--format=tar", tree)
+    mirror = Mirror.holding(config.app.repository, config.app.branch, tree)
+    context = mirror.run_bytes("archive", "--format=tar", tree)
     with tempfile.TemporaryFile() as stdin:
         stdin.write(io.BytesIO(context).getbuffer())
         stdin.seek(0)
+        reach("build:before")
         argv = [builder.program(), "build", "--progress=plain", "--file", dockerfile, *options, "-"]
         command.run(
             argv,

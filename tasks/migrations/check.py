@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from tasks.config import Config, Migrations
 from tasks.containers import conversing, postgres, private_network
 from tasks.errors import ReleaseRefused
+from tasks.failpoints import reach
 from tasks.git import Mirror
 from tasks.migrations import alembic_tool, deployed, image_command, running_code, sql_tool, statistics
 from tasks.migrations.bases import Session
@@ -47,6 +48,7 @@ def check_migrations(config: Config, commit: str, fleet: Fleet, image: str | Non
     report = _accepted(report, settings.accept).model_copy(update={"seconds": time.monotonic() - start})
     if reasons := [reason(f) for f in report.findings if f.blocking]:
         raise MigrationsRefused(*reasons, report=report)
+    reach("migrations:checked")
     log.info("migrations: head %s, %d findings", report.head, len(report.findings))
     return report
 
@@ -92,7 +94,8 @@ def _recorded(
                 history = alembic_tool.run(session, standings)
             finally:
                 scratch.close()
-    files = deployed.of_commits(Mirror.open(config.app.repository), config.components[settings.component].path)
+    mirror = Mirror.holding(config.app.repository, config.app.branch, commit)
+    files = deployed.of_commits(mirror, config.components[settings.component].path)
     return history.model_copy(
         update={"problems": (*history.problems, *deployed.compare(history, standings, files(commit), files))}
     )

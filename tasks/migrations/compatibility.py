@@ -75,7 +75,8 @@ def check_compatibility(config: Config, commit: str, running: Running, image: st
 
 def _passed(config: Config, settings: Migrations, commit: str, running: Running) -> Path:
     """The note that this release passed on these migrations: the same image, the same component, the same commands."""
-    tree = Mirror.open(config.app.repository).tree(commit, config.components[settings.component].path)
+    mirror = Mirror.holding(config.app.repository, config.app.branch, commit)
+    tree = mirror.tree(commit, config.components[settings.component].path)
     key = json.dumps([running.digest, running.head, tree, settings.model_dump(mode="json")], sort_keys=True)
     return home() / "compatibility" / hashlib.sha256(key.encode()).hexdigest()
 

@@ -34,7 +34,7 @@ COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 def run(config: Config, settings: Migrations, commit: str, standings: Sequence[Standing]) -> History:
     """Applies what is pending at each distinct start, each file in a transaction of its own, and returns what was seen."""
     folder = str(PurePosixPath(config.components[settings.component].path, settings.path))
-    mirror = Mirror.open(config.app.repository)
+    mirror = Mirror.holding(config.app.repository, config.app.branch, commit)
     files = _files(mirror, commit, folder)
     if not files:
         said = problem(
@@ -68,7 +68,7 @@ def run(config: Config, settings: Migrations, commit: str, standings: Sequence[S
 def upgrade(config: Config, settings: Migrations, commit: str, url: str, head: str | None) -> bool:
     """Applies the files up to `head`, or what comes after the last one applied; says whether there were any."""
     folder = str(PurePosixPath(config.components[settings.component].path, settings.path))
-    files = _files(Mirror.open(config.app.repository), commit, folder)
+    files = _files(Mirror.holding(config.app.repository, config.app.branch, commit), commit, folder)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "CREATE SCHEMA IF NOT EXISTS slipway_done; CREATE TABLE IF NOT EXISTS slipway_done.files (name text)"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused, SlipwayError, Superseded
+from tasks.failpoints import reach
 from tasks.models import (
     COMPLETE,
     Back,
@@ -53,6 +54,7 @@ def settle(commit: RingCommit, seen: Mapping[str, dict[str, str] | Seen | Except
 def soak_until(ring: str, seconds: float) -> float:
     """When the soak that begins now ends, in seconds since 1970; kept, so that a killed run waits for the rest only."""
     log.info("ring %s: is verified and soaks for %g s", ring, seconds)
+    reach("soak:begun")
     return time.time() + seconds
 
 
@@ -61,6 +63,7 @@ def soak(ring: str, until: float) -> None:
     seconds = max(0.0, until - time.time())
     log.info("ring %s: soaks for %g s", ring, seconds)
     time.sleep(seconds)
+    reach("soak:ended")
 
 
 def not_begun(ring: RingPlan, because: str) -> tuple[Outcome, ...]:

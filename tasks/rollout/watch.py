@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.failpoints import reach
 from tasks.rollout.answers import Busy
 from tasks.rollout.guarded import sight_of
 from tasks.rollout.sight import Seen, Sight, Waiting
@@ -103,6 +104,7 @@ def _look(lane: Lane) -> dict[str, Sight]:
 def _ending(lane: Lane, customer: str, sight: Sight, last: bool, limit_seconds: float) -> Ending | None:
     """How a customer's wait ends with this sight; None when it goes on."""
     if isinstance(sight, Seen):
+        reach("customer:verified")
         log.info("%s: %s", customer, sight.words)
         return sight
     if isinstance(sight, SlipwayError) and not isinstance(sight, ServiceUnavailable):

@@ -4,6 +4,7 @@ import logging
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
+from tasks.failpoints import reach
 from tasks.git import Mirror
 from tasks.models import Changes, ComponentChange, Customer, Fleet, ReleaseRequest, Source
 
@@ -12,7 +13,7 @@ log = logging.getLogger(__name__)
 
 def find_changes(config: Config, source: Source, fleet: Fleet) -> Changes:
     """Compares each component's tree id with the one last released; without a release everything has changed."""
-    mirror = Mirror.open(config.app.repository)
+    mirror = Mirror.holding(config.app.repository, config.app.branch, source.commit)
     last = _newest_release(mirror, fleet)
     components = tuple(_compare(name, source.trees[c.path], last) for name, c in config.components.items())
     changed = [c.name for c in components if c.changed]
@@ -22,6 +23,7 @@ def find_changes(config: Config, source: Source, fleet: Fleet) -> Changes:
         last.release[:7] if last and last.release else "nothing",
         ", ".join(changed) or "nothing",
     )
+    reach("changes:found")
     return Changes(
         base=last.release if last else None,
         components=components,
@@ -31,7 +33,9 @@ def find_changes(config: Config, source: Source, fleet: Fleet) -> Changes:
 
 def newest_release(config: Config, fleet: Fleet) -> ReleaseRequest:
     """The newest release that any customer runs, as a request. Raises `ReleaseRefused` before the first one."""
-    last = _newest_release(Mirror.open(config.app.repository), fleet)
+    mirror = Mirror.open(config.app.repository)
+    mirror.fetch(config.app.branch)
+    last = _newest_release(mirror, fleet)
     if last is None or last.release is None:
         raise ReleaseRefused.because(
             "no customer has a release yet", config.gitops.repository, "release once; then there is something to test"

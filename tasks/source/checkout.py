@@ -4,6 +4,7 @@ import logging
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
+from tasks.failpoints import reach
 from tasks.git import Mirror
 from tasks.models import Reason, ReleaseRequest, Source
 
@@ -18,6 +19,7 @@ def check_out(config: Config, request: ReleaseRequest) -> Source:
     """
     mirror = Mirror.open(config.app.repository)
     tip = mirror.fetch(config.app.branch)
+    reach("app:fetched")
     _require_on_main(mirror, config, request.commit, tip)
     subject, author = mirror.run("show", "--no-patch", "--format=%s%n%an", request.commit).split("\n")[:2]
     trees = {path: mirror.tree(request.commit, path) for path in _paths(config)}

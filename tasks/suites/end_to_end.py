@@ -1,17 +1,17 @@
 """End to end: the built images, by digest, on a private network with a migrated database, and the tests beside them."""
 
 import logging
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tasks.command import printable
 from tasks.config import Config
 from tasks.containers import have, postgres, private_network, run_command, running
 from tasks.errors import ReleaseRefused
+from tasks.failpoints import reach
+from tasks.git import scratch
 from tasks.models import Image, Reason, SuiteResult
 from tasks.suites.unit import JUNIT, log_path
 from tasks.suites.verdict import SuiteFailed, judge
@@ -42,7 +42,8 @@ def run_end_to_end(config: Config, images: Sequence[Image], tests: str, which: L
     with ExitStack() as stack:
         network = stack.enter_context(private_network("e2e"))
         app = _start_app(config, images, network, stack)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        reach("e2e:started")
+        folder = stack.enter_context(scratch("e2e"))
         ended = run_command(
             tests,
             command,
@@ -53,6 +54,7 @@ def run_end_to_end(config: Config, images: Sequence[Image], tests: str, which: L
             env={**config.e2e.env, "JUNIT": JUNIT, "ARTIFACTS": ARTIFACTS, "CI": "true"},
             take={JUNIT: folder / "junit.xml", ARTIFACTS: log_file.with_suffix("")},
         )
+        reach("e2e:ended")
         try:
             return judge("e2e", which, ended, folder / "junit.xml", time.monotonic() - start, log_file)
         except SuiteFailed as failed:

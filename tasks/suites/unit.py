@@ -1,13 +1,13 @@
 """One suite (unit tests, a linter) of one component, in a container of its own beside the services it asks for."""
 
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 from tasks.config import Config
 from tasks.containers import postgres, private_network, run_command
-from tasks.git import home
+from tasks.failpoints import reach
+from tasks.git import home, scratch
 from tasks.models import SuiteResult
 from tasks.suites.verdict import judge
 
@@ -27,7 +27,8 @@ def run_suite(config: Config, component: str, suite: str, image: str) -> SuiteRe
         env = {**settings.env, "JUNIT": JUNIT, "CI": "true"}
         if "postgres" in settings.services:
             env["DATABASE_URL"] = stack.enter_context(postgres(network, config.postgres)).url
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = stack.enter_context(scratch("suite"))
+        reach("suite:begun")
         ended = run_command(
             image,
             settings.run,
@@ -38,6 +39,7 @@ def run_suite(config: Config, component: str, suite: str, image: str) -> SuiteRe
             log_file=log_file,
             take={JUNIT: folder / "junit.xml"},
         )
+        reach("suite:ended")
         return judge(component, suite, ended, folder / "junit.xml", time.monotonic() - start, log_file)
 
 

@@ -1,0 +1,57 @@
+"""kill -9 at every place of a release, and at random moments: after Retry it ends as if nothing had happened."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.failpoints import PLACES
+from tests.conftest import Repository
+from tests.reliability.killing import LARGE, Case, Trial, at_places, at_random
+from tests.reliability.releases import Releases, opened
+
+pytestmark = pytest.mark.slow
+PLACED = at_places(5 if LARGE else 2)
+MOMENTS = at_random(200 if LARGE else 10)
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[Releases]:
+    folder = tmp_path_factory.mktemp("kill")
+    repositories = [folder / "app", folder / "gitops"]
+    for path in repositories:
+        path.mkdir()
+    with opened(folder / "world", *map(Repository, repositories)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def trial(request: pytest.FixtureRequest, releases: Releases) -> Iterator[Trial]:
+    """All cases that are to be run have begun, two at a time; each test waits for its own."""
+    wanted = [item.callspec.params["case"] for item in request.session.items if "case" in _parameters(item)]
+    made = Trial(releases, wanted)
+    yield made
+    made.close()
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def test_every_place_is_passed_by_a_release_and_no_other(releases: Releases) -> None:
+    releases.release("case-recorded", bad=True, fresh=True, record=True)
+    passed = (releases.folder / "case-recorded/kills/0/passed").read_text().split()
+    assert set(passed) == set(PLACES)
+
+
+@pytest.mark.parametrize("case", PLACED, ids=lambda case: case.name.removeprefix("case-"))
+def test_a_release_that_is_killed_at_a_place_ends_as_if_it_had_not_been(trial: Trial, case: Case) -> None:
+    assert trial.wrong(case) == []
+
+
+@pytest.mark.parametrize("case", MOMENTS, ids=lambda case: case.name.removeprefix("case-"))
+def test_a_release_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(trial: Trial, case: Case) -> None:
+    assert trial.wrong(case) == []
+
+
+def test_most_random_kills_hit_a_release_that_was_running(trial: Trial) -> None:
+    assert sum(trial.end(case).kills > 0 for case in MOMENTS) > len(MOMENTS) / 2

@@ -1,0 +1,70 @@
+"""Mirrors go on after a git or a Slipway that was killed in the middle, and what those left goes away."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import git
+from tasks.git import FETCHING, STALE_SECONDS, Mirror
+
+
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process.pid
+
+
+def age(path: Path) -> None:
+    os.utime(path, (path.stat().st_mtime - STALE_SECONDS - 1,) * 2)
+
+
+def refs(mirror: Mirror) -> list[str]:
+    return mirror.run("for-each-ref", "--format=%(refname)", FETCHING).split()
+
+
+def test_a_fetch_is_not_in_the_way_of_locks_that_a_killed_git_left(repository: Callable[[str], Any]) -> None:
+    remote = repository("remote")
+    remote.commit({"a": "1"})
+    mirror = Mirror.open(remote.url)
+    mirror.fetch("main")
+    mirror.run("pack-refs", "--all")
+    for lock in ("packed-refs.lock", "refs/slipway/main.lock"):
+        (mirror.directory / lock).touch()
+    newer = remote.commit({"a": "2"})
+    assert mirror.fetch("main") == newer
+    assert mirror.has_commit(newer)
+
+
+def test_tidying_removes_what_the_dead_left_and_nothing_of_the_living(
+    repository: Callable[[str], Any], slipway_home: Path, dead: int
+) -> None:
+    remote = repository("remote")
+    commit = remote.commit({"a": "1"})
+    mirror = Mirror.open(remote.url)
+    mirror.fetch("main")
+    here = socket.gethostname()
+    names = {n: f"{n}.00ff00ff00ff.{here}" for n in (dead, os.getpid())} | {0: f"{dead}.00ff00ff00ff.elsewhere"}
+    for name in names.values():
+        mirror.run("update-ref", f"{FETCHING}/{name}", commit)
+        (slipway_home / "scratch" / f"index.{name}").mkdir(parents=True)
+    locks = [mirror.directory / "packed-refs.lock", mirror.directory / "refs/slipway/old.lock"]
+    unfinished = [mirror.directory / "objects/pack/tmp_pack_new", mirror.directory / "objects/pack/tmp_pack_old"]
+    for path in (*locks, *unfinished):
+        path.touch()
+    for path in (locks[1], unfinished[1]):
+        age(path)
+
+    git.tidy()
+    assert [p.exists() for p in (*locks, *unfinished)] == [True, False, True, False]
+    assert {p.name for p in (slipway_home / "scratch").iterdir()} == {f"index.{names[n]}" for n in (os.getpid(), 0)}
+
+    age(locks[0])  # as long as it is there no ref can be deleted, and nothing else is the worse for it
+    git.tidy()
+    assert set(refs(mirror)) == {f"{FETCHING}/{names[n]}" for n in (os.getpid(), 0)}
