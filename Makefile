@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint schema docs lock clean
+SIZE = $(if $(LARGE),SLIPWAY_RELIABILITY=large)
+.PHONY: help setup demo test bench reliability mutants lint schema docs lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
@@ -15,6 +16,12 @@ test: setup ## all tests, on real servers
 
 bench: setup ## how long things take, each beside the raw tool
 	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m tests.bench
+
+reliability: setup ## what must hold when everything fails, as figures; LARGE=1 takes the numbers of a release
+	@$(SIZE) .venv/bin/python -m tests.reliability $(ARGS)
+
+mutants: setup ## deliberate faults in the code that writes; each must be caught by a test
+	@.venv/bin/python -m tests.mutants $(ARGS)
 
 lint: setup ## the linter's opinion
 	@.venv/bin/ruff check .

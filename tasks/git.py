@@ -9,6 +9,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import git
@@ -33,6 +34,8 @@ OPTIONS = [
     "core.hooksPath=/dev/null",
     "-c",
     "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
     "-c",
     "transfer.credentialsInUrl=die",
     "-c",
@@ -122,7 +125,15 @@ class Mirror:
         """
         ref = f"{FETCHING}/{_own_name()}"
         try:
-            self.run("fetch", "--quiet", "--no-tags", "--force", self.url, f"+refs/heads/{branch}:{ref}")
+            self.run(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--force",
+                self.url,
+                f"+refs/heads/{branch}:{ref}",
+            )
         except GitFailed as error:
             if "couldn't find remote ref" in error.output:
                 raise ReleaseRefused.because(
@@ -131,11 +142,12 @@ class Mirror:
             raise _no_answer(self.url, error) from error
         reach("fetch:taken")
         tip = self.run("rev-parse", "--verify", f"{ref}^{{commit}}")
-        # Another fetch may be moving it, or a git that was killed has left a lock: the tip is here all the same.
-        with contextlib.suppress(GitFailed):
-            self.run("update-ref", f"refs/slipway/{branch}", tip)
-        with contextlib.suppress(GitFailed):
-            self.run("update-ref", "-d", ref)
+        common = f"update refs/slipway/{branch} {tip}\n"
+        try:
+            self.run("update-ref", "--stdin", stdin=f"{common}delete {ref}\n".encode())
+        except GitFailed:  # another fetch is moving the common one, or a git that was killed has left a lock
+            with contextlib.suppress(GitFailed):
+                self.run("update-ref", "-d", ref)
         return tip
 
     def remote_head(self, branch: str) -> str | None:
@@ -167,20 +179,17 @@ class Mirror:
     def has(self, thing: str) -> bool:
         """Whether a commit, tree or blob is among the objects here."""
         try:
-            self.run("cat-file", "-e", thing)
+            return _has(self.directory, self._made(), thing)
         except GitFailed:
             return False
-        return True
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `older` is `newer` or an ancestor of it."""
-        try:
-            self.run("merge-base", "--is-ancestor", older, newer)
-        except GitFailed as error:
-            if error.code == 1:
-                return False
-            raise
-        return True
+        return _is_ancestor(self.directory, self._made(), older, newer)
+
+    def _made(self) -> int:
+        """Tells this mirror from one that was at the same place before."""
+        return (self.directory / "HEAD").stat().st_ctime_ns
 
     def tree(self, commit: str, path: str) -> str | None:
         """Id of the tree (or blob) at a path of a commit, `.` for all of it; None when nothing is there."""
@@ -195,6 +204,25 @@ def _no_answer(url: str, error: GitFailed) -> ServiceUnavailable:
     return ServiceUnavailable(
         Reason(what=what, where=url, next_step="check the address, the network and the credentials")
     )
+
+
+# Both answers stay true for ever: nothing is removed from a mirror, and a commit never gets other ancestors. An error is
+# not kept.
+@lru_cache(maxsize=10_000)
+def _has(directory: Path, _made: int, thing: str) -> bool:
+    Mirror(directory, "").run("cat-file", "-e", thing)
+    return True
+
+
+@lru_cache(maxsize=10_000)
+def _is_ancestor(directory: Path, _made: int, older: str, newer: str) -> bool:
+    try:
+        Mirror(directory, "").run("merge-base", "--is-ancestor", older, newer)
+    except GitFailed as error:
+        if error.code == 1:
+            return False
+        raise
+    return True
 
 
 def home() -> Path:

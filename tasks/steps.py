@@ -41,6 +41,7 @@ from tasks.gitops import freeze as freezing
 from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
 from tasks.gitops import rollback as rollbacks
+from tasks.gitops.again import MOVES
 from tasks.images import build
 from tasks.migrations import check, compatibility
 from tasks.models import (
@@ -308,7 +309,7 @@ def _edits(config: Config, release: Release, ring: RingPlan, moved: Moved) -> Ed
 
     Whom the plan leaves alone nobody has seen moving: a hold that was lifted since counts for the next plan.
     """
-    moving = [p.customer for p in ring.promotions if p.standing in commits.MOVES]
+    moving = [p.customer for p in ring.promotions if p.standing in MOVES]
     started = [
         edit_customers.submit(config, moved.commit, release, names, wait_for=moved.watched)
         for names in _batches(config, moving)

@@ -7,8 +7,11 @@ from tasks.config import Config
 from tasks.errors import ServiceUnavailable
 from tasks.failpoints import reach
 from tasks.git import GitFailed, Mirror
-from tasks.gitops.commit import MOVES, again, make_commit, require_may_write
+from tasks.gitops.again import MOVES, again, are_present
+from tasks.gitops.commit import require_on_main
+from tasks.gitops.freeze import require_open
 from tasks.gitops.layout import Layout
+from tasks.gitops.ring_commit import RingWriter
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
 from tasks.models import CommitId, Edits, Promotion, Proposal, Release, ReleaseRequest, RingCommit, RingPlan
@@ -24,10 +27,13 @@ def propose(
     The branch is moved by compare-and-swap too: from what it was to what it shall be. A second run finds it there. Without
     anything to write there is no branch. Raises what `commit.commit_ring` raises.
     """
-    require_may_write(config, request, release, ring.name)
-    mirror, branch = Mirror.open(config.gitops.repository), name(config, release, ring)
-    commit = make_commit(config, request, release, ring.name, edits, trailers)
-    if commit is None:
+    require_open(config, request, ring.name)
+    require_on_main(config, release)
+    writer, branch = RingWriter.of(config, request, release, ring.name, trailers), name(config, release, ring)
+    mirror = writer.mirror
+    if not are_present(mirror, edits.edits):
+        edits = again(config, release, edits.tip, edits, present=False)
+    if (commit := writer.write(edits)) is None:
         return Proposal(branch=branch, head=None, edits=edits)
     there = mirror.remote_head(branch)
     if there != commit:
@@ -44,7 +50,7 @@ def name(config: Config, release: Release, ring: RingPlan) -> str:
 def plan_now(config: Config, release: Release, edits: Edits) -> Edits:
     """The same edits from where the branch is now: they are to be proposed again when they say something else."""
     tip = Mirror.open(config.gitops.repository).fetch(config.gitops.branch)
-    return edits if tip == edits.tip else again(config, release, tip, edits.edits)
+    return edits if tip == edits.tip else again(config, release, tip, edits)
 
 
 def merged(config: Config, release: Release, ring: RingPlan, proposal: Proposal, commit: CommitId) -> RingCommit:

@@ -4,13 +4,15 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from tasks.command import printable
 from tasks.config import Config
-from tasks.errors import ServiceUnavailable
+from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.failpoints import reach
 from tasks.git import GitFailed, Mirror, scratch
 from tasks.gitops.tip import Tip
+from tasks.gitops.turn import turn
 
 log = logging.getLogger(__name__)
 AUTHOR = {
@@ -21,6 +23,9 @@ AUTHOR = {
 }
 MOVED_LIMIT = 200
 REFUSED_LIMIT = 5
+LOOK_LIMIT = 5
+SAID = 500
+CROWD = 16
 
 
 def swap(config: Config, mirror: Mirror, tip: str, make: Callable[[str], str | None]) -> tuple[str, bool]:
@@ -31,22 +36,29 @@ def swap(config: Config, mirror: Mirror, tip: str, make: Callable[[str], str | N
     merged, rebased or forced. Raises `ServiceUnavailable` when the remote takes no push.
     """
     refused, moved = 0, 0
-    while (commit := make(tip)) is not None:
-        if _pushed(config, mirror, commit, tip):
-            return commit, True
-        now = mirror.fetch(config.gitops.branch)
-        if mirror.is_ancestor(commit, now):
-            log.info("the push was taken although its answer was lost")
-            return commit, True
-        if now == tip:
-            refused += 1
-            _pause(refused, REFUSED_LIMIT, config, "the git remote takes no push")
-            continue
-        moved += 1
-        log.info("%s came first, planning again", now[:7])
-        _pause(moved, MOVED_LIMIT, config, "others push all the time")
-        tip = now
-    return tip, False
+    with turn(config.gitops.repository):
+        while True:
+            begun = time.monotonic()
+            if (commit := make(tip)) is None:
+                return tip, False
+            if not (said := _push(config, mirror, commit, tip)):
+                return commit, True
+            now = _look(config, mirror)
+            if mirror.is_ancestor(commit, now):
+                log.info("the push was taken although its answer was lost")
+                return commit, True
+            if now == tip:
+                refused += 1
+                _require_hope(refused, REFUSED_LIMIT, config, f"the git remote takes no push: {said}")
+                _wait(0.05 * 2**refused)
+                continue
+            moved += 1
+            log.info("%s came first, planning again", now[:7])
+            _require_hope(moved, MOVED_LIMIT, config, "others push all the time")
+            tip = now
+            if moved > 1:
+                _wait((time.monotonic() - begun) * min(moved, CROWD))
+                tip = _look(config, mirror)
 
 
 def write_blobs(mirror: Mirror, contents: Sequence[bytes]) -> list[str]:
@@ -68,42 +80,80 @@ def write_commit(config: Config, mirror: Mirror, tip: str, files: Mapping[str, s
 
     `when` is in seconds since 1970. The same files, message and time on the same tip give the same commit id.
     """
-    entries = Tip.read(config, tip).entries
-    modes = {path: entries[path].mode if path in entries else "100644" for path in files}
-    with scratch("index") as folder:
-        env = {"GIT_INDEX_FILE": str(folder / "index")}
-        mirror.run("read-tree", tip, env=env)
-        lines = "".join(f"{modes[path]} {blob}\t{path}\0" for path, blob in files.items())
-        mirror.run("update-index", "-z", "--index-info", stdin=lines.encode("utf-8", "surrogateescape"), env=env)
-        reach("tree:before")
-        tree = mirror.run("write-tree", env=env)
-        reach("tree:after")
+    tree = _write_tree(config, mirror, tip, files)
     dates = {"GIT_AUTHOR_DATE": f"{when} +0000", "GIT_COMMITTER_DATE": f"{when} +0000"}
     commit = mirror.run("commit-tree", tree, "-p", tip, "-F", "-", stdin=message.encode(), env={**AUTHOR, **dates})
     reach("commit:after")
     return commit
 
 
-def _pushed(config: Config, mirror: Mirror, commit: str, tip: str) -> bool:
-    """Whether the server moved the branch from `tip` to our commit. Its parent is `tip`, so this only goes forward."""
+def _write_tree(config: Config, mirror: Mirror, tip: str, files: Mapping[str, str]) -> str:
+    """Raises `ReleaseRefused` when git takes the tree of the tip, or a file's place in it, for an attack or a mistake."""
+    entries = Tip.read(config, tip).entries
+    where = f"{config.gitops.repository}, commit {tip[:7]}"
+    # git would put a folder in the place of a person's file without a word.
+    if blocked := sorted({str(p) for path in files for p in PurePosixPath(path).parents if str(p) in entries}):
+        raise ReleaseRefused.because(
+            f"{', '.join(blocked)}: a file, where a folder should be", where, "move it, then start this release again"
+        )
+    modes = {path: entries[path].mode if path in entries else "100644" for path in files}
+    lines = "".join(f"{modes[path]} {blob}\t{path}\0" for path, blob in files.items())
+    with scratch("index") as folder:
+        env = {"GIT_INDEX_FILE": str(folder / "index")}
+        try:
+            mirror.run("read-tree", tip, env=env)
+            mirror.run("update-index", "-z", "--index-info", stdin=lines.encode("utf-8", "surrogateescape"), env=env)
+        except GitFailed as error:
+            raise ReleaseRefused.because(
+                f"git cannot put the files in place: {printable(error.output)[:SAID]}",
+                where,
+                "take what it names out of the GitOps repository, then start this release again",
+            ) from error
+        reach("tree:before")
+        tree = mirror.run("write-tree", env=env)
+        reach("tree:after")
+    return tree
+
+
+def _push(config: Config, mirror: Mirror, commit: str, tip: str) -> str:
+    """Asks the server to move the branch from `tip` to our commit, which only goes forward: its parent is `tip`.
+
+    Empty when it has; else what it said, for people to read and for nothing else.
+    """
     branch = f"refs/heads/{config.gitops.branch}"
     reach("push:before")
     try:
         mirror.run("push", "--quiet", f"--force-with-lease={branch}:{tip}", mirror.url, f"{commit}:{branch}")
     except GitFailed as error:
-        log.info("push: %s", printable(error.output.replace("\n", "; ")))
-        return False
+        said = printable("; ".join(line.strip() for line in error.output.splitlines()))[-SAID:] or "nothing"
+        log.info("push: %s", said)
+        return said
     finally:
         reach("push:after")
-    return True
+    return ""
 
 
-def _pause(tries: int, limit: int, config: Config, what: str) -> None:
-    """Jitter, so that writers who met once do not meet again. Raises `ServiceUnavailable` at the limit."""
+def _look(config: Config, mirror: Mirror) -> str:
+    """Where the branch is now. A push may have been taken: one answer that does not come must not hide that."""
+    for tries in range(1, LOOK_LIMIT):
+        try:
+            return mirror.fetch(config.gitops.branch)
+        except ServiceUnavailable as error:
+            log.info("looking where the branch is: %s", error.reasons[0].what)
+            _wait(0.05 * 2**tries)
+    return mirror.fetch(config.gitops.branch)
+
+
+def _require_hope(tries: int, limit: int, config: Config, what: str) -> None:
+    """Raises `ServiceUnavailable` at the limit."""
     if tries >= limit:
         raise ServiceUnavailable.because(
             f"{what}: {tries} tries",
             config.gitops.repository,
             "see the server's log and the push rights, then retry this run",
         )
-    time.sleep(random.uniform(0, min(5.0, 0.05 * 2**tries)))  # noqa: S311 - not a secret
+
+
+def _wait(longest_seconds: float) -> None:
+    """Any time up to the longest, so that writers who met once do not meet again."""
+    time.sleep(random.uniform(0, min(5.0, longest_seconds)))  # noqa: S311 - not a secret

@@ -1,0 +1,62 @@
+"""The commit of a ring as an object: which files, what message, which trailers; not pushed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from tasks.command import printable
+from tasks.config import Config
+from tasks.git import Mirror
+from tasks.gitops.order import app_mirror
+from tasks.gitops.push import write_commit
+from tasks.models import Edit, Edits, Release, ReleaseRequest
+
+Facts = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class RingWriter:
+    """What is the same for every try to write a ring; `when` is in seconds since 1970, so that a retry gives the same commit."""
+
+    config: Config
+    mirror: Mirror
+    release: Release
+    ring: str
+    when: str
+    facts: Facts
+
+    @classmethod
+    def of(
+        cls, config: Config, request: ReleaseRequest, release: Release, ring: str, trailers: Mapping[str, str]
+    ) -> Self:
+        """Asks git for the commit's time and its place on main once."""
+        app = app_mirror(config, release.commit)
+        when = app.run("show", "--no-patch", "--format=%ct", release.commit)
+        place = app.run("rev-list", "--first-parent", "--count", release.commit)
+        overrides = tuple(("Slipway-Override", str(o)) for o in request.overrides)
+        facts = (*_facts(release, ring, place), *trailers.items(), *overrides)
+        return cls(config, Mirror.open(config.gitops.repository), release, ring, when, facts)
+
+    def write(self, edits: Edits) -> str | None:
+        """The edits as one commit on their tip; None when there is nothing to write."""
+        files = {path: blob for e in edits.edits for path, blob in e.files.items()}
+        if not files:
+            return None
+        return write_commit(self.config, self.mirror, edits.tip, files, self._message(edits.edits), self.when)
+
+    def _message(self, edits: Sequence[Edit]) -> str:
+        names = [e.customer for e in edits if e.files]
+        count = f"{len(names)} customer{'s' if len(names) != 1 else ''}"
+        return (
+            f"{self.config.app.name}: release {self.release.commit[:7]} to ring {self.ring} ({count})\n\n"
+            f"{printable(self.release.subject)}\n\nCustomers: {', '.join(names)}\n\n"
+            + "".join(f"{key}: {printable(value)}\n" for key, value in self.facts)
+        )
+
+
+def _facts(release: Release, ring: str, place: str) -> Facts:
+    """The trailers for programs; `place` is how many commits main's first-parent line has up to the release."""
+    facts = [("Slipway-Release", release.commit), ("Slipway-Order", place), ("Slipway-Ring", ring)]
+    facts += [("Slipway-Image", f"{i.component} {i.digest}") for i in release.images]
+    facts += [("Slipway-Head", release.head)] if release.head else []
+    return (*facts, *(("Slipway-Contract", revision) for revision in release.contracts))
