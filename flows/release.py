@@ -3,6 +3,7 @@
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from tasks import ring as rings
 from tasks import steps
 from tasks.config import Config
 from tasks.models import Changes, Evidence, Fleet, Outcome, Plan, ReleaseReport, ReleaseRequest, Source
@@ -45,8 +46,8 @@ def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evi
 
 def promote(config: Config, request: ReleaseRequest, plan: Plan) -> tuple[dict[str, str], tuple[Outcome, ...]]:
     """Ring by ring, each from the commit of the one before; a ring that fails stops those behind it."""
-    moved, commits = steps.Moved(plan.tip), {}
+    moved, commits = rings.Moved(plan.tip), {}
     for ring in plan.rings:
-        before, moved = moved.commit, steps.promote_ring(config, request, plan, ring, moved)
+        before, moved = moved.commit, rings.promote_ring(config, request, plan, ring, moved)
         commits |= {ring.name: moved.commit} if moved.commit != before else {}
     return commits, moved.outcomes

@@ -32,7 +32,7 @@ def approve(release: Release, ring: RingPlan, before: RingPlan | None = None) ->
     """
     if not ring.approve or not ring.moving:
         return None
-    answer = _earlier(ring) or suspend_flow_run(
+    answer = earlier(ring) or suspend_flow_run(
         # A retry counts as a new run: with the same key Prefect answers 409 for ever (PrefectHQ/prefect#12279).
         key=f"{ring.name}-{ring.hash}-{this_run.run_count}",
         timeout=WAIT_SECONDS,
@@ -55,7 +55,7 @@ def approve(release: Release, ring: RingPlan, before: RingPlan | None = None) ->
     return answer
 
 
-def _earlier(ring: RingPlan) -> Approval | None:
+def earlier(ring: RingPlan) -> Approval | None:
     """The yes that an earlier attempt of this run was given for this very plan; Prefect itself forgets it on a retry."""
     for attempt in range(this_run.run_count or 1, 0, -1):
         answer = read_flow_run_input(f"suspended-{ring.name}-{ring.hash}-{attempt}-response")

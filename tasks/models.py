@@ -301,6 +301,10 @@ class RingPlan(Value):
         """Names of the customers that will get a new version."""
         return tuple(p.customer for p in self.promotions if p.standing == "promote")
 
+    def of(self, edits: "Edits") -> "RingPlan":
+        """The same ring with the promotions of these edits."""
+        return self.model_copy(update={"promotions": edits.promotions})
+
     @property
     def hash(self) -> str:
         """What an approval is bound to: 12 hex digits over every promotion, not over the tip they were made from."""

@@ -4,31 +4,23 @@ A step's result is stored as JSON and found again by its inputs within the same 
 goes on where it stopped. What watches the world is never taken from storage.
 """
 
-import hashlib
-import logging
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from prefect import get_client, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import TaskRunResult
-from prefect.concurrency.sync import concurrency
 from prefect.exceptions import UnfinishedRun
 from prefect.futures import PrefectFuture
-from prefect.runtime import flow_run as this_run
 from prefect.runtime import task_run as this_task
 
 from tasks import config_file as configuration
 from tasks import containers, git
 from tasks import gate as gates
 from tasks import report as reports
-from tasks.approval import Approval, approve
 from tasks.config import Config, Migrations
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
@@ -37,20 +29,16 @@ from tasks.forge import wait as waiting
 from tasks.gitops import carries as carrying
 from tasks.gitops import commit as commits
 from tasks.gitops import edit, fleet
-from tasks.gitops import freeze as freezing
 from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
 from tasks.gitops import rollback as rollbacks
-from tasks.gitops.again import MOVES
 from tasks.images import build
 from tasks.migrations import check, compatibility
 from tasks.models import (
     Changes,
-    Edit,
     Edits,
     Evidence,
     Fleet,
-    Hold,
     Outcome,
     Plan,
     Proposal,
@@ -62,13 +50,14 @@ from tasks.models import (
     RingPlan,
     RollbackCommit,
     Source,
-    Span,
 )
+from tasks.record import spans
 from tasks.rollout import outcomes as endings
 from tasks.rollout import verify as watching
 from tasks.source import changes as comparing
 from tasks.source import checkout
 from tasks.suites import end_to_end, unit
+from tasks.turn import turn
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -76,11 +65,6 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(state.result(raise_on_failure=False), ServiceUnavailable)
 
 
-log = logging.getLogger(__name__)
-SETTLE_SECONDS = 3
-TURN_SECONDS = 5
-# A missing limit is an error. A lease that cannot be renewed is not: the push behind it is safe without.
-LEASE: dict[str, Any] = {"occupy": 1, "strict": True, "lease_duration": 60, "raise_on_lease_renewal_failure": False}
 STORED: dict[str, Any] = {"persist_result": True, "result_serializer": "json", "cache_policy": INPUTS + RUN_ID}
 FRESH: dict[str, Any] = {"cache_policy": NO_CACHE}
 TestImages = dict[tuple[str, str], PrefectFuture]
@@ -115,8 +99,8 @@ judge_compatibility = task(
     **STORED,
     **RETRIED,
 )
-make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED)
-edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED)
+make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED, **RETRIED)
+edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED, **RETRIED)
 soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)
 soak = task(endings.soak, name="soak", task_run_name="soak ring {ring}", **STORED)
 propose_ring = task(proposals.propose, name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED)
@@ -137,24 +121,8 @@ def commit_ring(
     config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits, trailers: dict[str, str]
 ) -> RingCommit:
     """The ring's one commit, written in turn with other releases into the same repository."""
-    with _turn(config.gitops.repository):
+    with turn(config.gitops.repository):
         return commits.commit_ring(config, request, release, ring, edits, trailers)
-
-
-@contextmanager
-def _turn(repository: str) -> Iterator[None]:
-    """A place in the queue of those who write there, on all machines. A courtesy that saves tries: who has waited long
-    enough goes on, and the compare-and-swap of the push keeps the order whoever writes.
-    """
-    name = f"gitops-{hashlib.sha256(repository.encode()).hexdigest()[:12]}"
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(name, 1)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(concurrency(name, timeout_seconds=TURN_SECONDS, **LEASE))
-        except TimeoutError:
-            log.info("others write to %s for %d s; going on without a turn", repository, TURN_SECONDS)
-        yield
 
 
 @task(name="verify", task_run_name=_of_customers, **FRESH)
@@ -169,6 +137,23 @@ def verify_customers(
     seen = gone | watching.verify_customers(config, release, watched, still, commit.commit)
     if len(customers) == 1 and isinstance(error := seen[customers[0]], SlipwayError):
         raise error
+    return seen
+
+
+@task(name="await merge", task_run_name="await merge of ring {ring.name}", **FRESH)
+def await_merge(
+    config: Config, release: Release, ring: RingPlan, proposal: Proposal, asked: PullRequest
+) -> PullRequest | Edits:
+    """Waits until the pull request is merged, or the branch moves so that it would say something else: the edits then.
+
+    Raises `ReleaseRefused` when a person closes it, or its time is over.
+    """
+    for seen in waiting.watched(config.gitops.forge, config.ring(ring.name).pull_request, asked):
+        if seen.state != "open":
+            continue
+        now = proposals.plan_now(config, release, proposal.edits)
+        if ring.of(now).hash != ring.of(proposal.edits).hash:
+            return now
     return seen
 
 
@@ -273,164 +258,6 @@ def show_plan(plan: Plan) -> None:
     reach("plan:shown")
 
 
-class Moved(NamedTuple):
-    """How far the fleet has come: the GitOps commit, every outcome so far, why the next ring may not begin, what it comes after."""
-
-    commit: str
-    outcomes: tuple[Outcome, ...] = ()
-    stopped: str = ""
-    watched: tuple[PrefectFuture, ...] = ()
-
-
-def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: RingPlan, moved: Moved) -> Moved:
-    """Moves one ring: edits at once, one commit, one push, every customer watched at once, then the soak.
-
-    A customer's failure is its outcome, never an error here; a ring behind one that failed is not begun.
-    """
-    if moved.stopped:
-        return moved._replace(outcomes=moved.outcomes + endings.not_begun(ring, moved.stopped))
-    try:
-        edits = _edits(config, plan.release, ring, moved)
-        write = _propose if config.ring(ring.name).pull_request else _write
-        commit = write(config, request, plan.release, ring, edits)
-    except ReleaseRefused as refused:  # frozen, rejected, or main no longer has the commit
-        return moved._replace(stopped=str(refused), outcomes=moved.outcomes + endings.stopped(ring, refused))
-    outcomes, watched = _watch(config, plan.release, commit)
-    reach("ring:watched")
-    if commit.created and not request.passes("soak"):
-        outcomes = _soak(config, plan.release, ring, commit, outcomes)
-    outcomes, tip = _put_back(config, plan.release, commit, outcomes)
-    stopped = endings.too_many_failures(config, ring.name, outcomes)
-    return Moved(tip, moved.outcomes + outcomes, stopped, watched)
-
-
-def _edits(config: Config, release: Release, ring: RingPlan, moved: Moved) -> Edits:
-    """The ring's edits, a task per customer, or per some of them in a large ring.
-
-    Whom the plan leaves alone nobody has seen moving: a hold that was lifted since counts for the next plan.
-    """
-    moving = [p.customer for p in ring.promotions if p.standing in MOVES]
-    started = [
-        edit_customers.submit(config, moved.commit, release, names, wait_for=moved.watched)
-        for names in _batches(config, moving)
-    ]
-    made = {e.customer: e for future in started for e in future.result().edits}
-    return Edits(tip=moved.commit, edits=tuple(made.get(p.customer) or Edit(promotion=p) for p in ring.promotions))
-
-
-def _write(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits) -> RingCommit:
-    """Asks, writes, and asks again as often as the branch moves so that the plan is another one."""
-    before, ring = None, _as(ring, edits)
-    while True:
-        if ring.approve and ring.moving:
-            freezing.require_open(config, request, ring.name)
-        answer = approve(release, ring, before)
-        commit = commit_ring(config, request, release, ring, edits, _trailers(answer))
-        if commit.asks_again is None:
-            return commit
-        before, edits = ring, Edits(tip=commit.commit, edits=commit.asks_again)
-        ring = _as(ring, edits)
-
-
-def _propose(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits) -> RingCommit:
-    """A pull request instead of a push; proposed again as often as the branch moves so that the plan is another one."""
-    asked = None
-    while True:
-        proposal = propose_ring(config, request, release, ring, edits, _trailers(None))
-        if proposal.head is None:
-            if asked:
-                close_pull_request(
-                    config.gitops.forge, asked.number, "Nobody is left to move: see the release's report."
-                )
-            return RingCommit(ring=ring.name, commit=edits.tip, created=False, promotions=edits.promotions)
-        title, body = reports.pull_request(release, _as(ring, edits), str(this_run.id))
-        asked = open_pull_request(config.gitops.forge, proposal.branch, config.gitops.branch, title, body)
-        ended = await_merge(config, release, ring, proposal, asked)
-        if isinstance(ended, PullRequest):
-            proposals.withdraw(config, proposal)
-            return read_merge(config, release, ring, proposal, ended.merged_as)
-        edits = ended
-
-
-@task(name="await merge", task_run_name="await merge of ring {ring.name}", **FRESH)
-def await_merge(
-    config: Config, release: Release, ring: RingPlan, proposal: Proposal, asked: PullRequest
-) -> PullRequest | Edits:
-    """Waits until the pull request is merged, or the branch moves so that it would say something else: the edits then.
-
-    Raises `ReleaseRefused` when a person closes it, or its time is over.
-    """
-    for seen in waiting.watched(config.gitops.forge, config.ring(ring.name).pull_request, asked):
-        if seen.state != "open":
-            continue
-        now = proposals.plan_now(config, release, proposal.edits)
-        if _as(ring, now).hash != _as(ring, proposal.edits).hash:
-            return now
-    return seen
-
-
-def _as(ring: RingPlan, edits: Edits) -> RingPlan:
-    return ring.model_copy(update={"promotions": edits.promotions})
-
-
-def _trailers(answer: Approval | None) -> dict[str, str]:
-    approved = {"Slipway-Approved-By": answer.approved_by, "Slipway-Plan": answer.plan_hash} if answer else {}
-    return {"Slipway-Run": str(this_run.id), **approved}
-
-
-def _watch(
-    config: Config, release: Release, commit: RingCommit
-) -> tuple[tuple[Outcome, ...], tuple[PrefectFuture, ...]]:
-    """Every customer of the ring watched until it is seen running the release, or its time is over."""
-    started = [
-        (names, verify_customers.submit(config, release, commit, names))
-        for names in _batches(config, endings.watched(commit))
-    ]
-    return endings.settle(commit, _seen(started)), tuple(future for _, future in started)
-
-
-def _seen(started: Sequence[tuple[list[str], PrefectFuture]]) -> dict[str, Any]:
-    """Customer -> what it was seen running, or the error that it, or the whole task, ended with."""
-    seen: dict[str, Any] = {}
-    for names, future in started:
-        result = future.result(raise_on_failure=False)
-        seen |= result if isinstance(result, dict) else dict.fromkeys(names, result)
-    return seen
-
-
-def _soak(
-    config: Config, release: Release, ring: RingPlan, commit: RingCommit, outcomes: tuple[Outcome, ...]
-) -> tuple[Outcome, ...]:
-    """Lets the ring run for a while, and looks again; a run that was killed meanwhile waits for the rest only."""
-    if not ring.soak_seconds or any(o.outcome == "failed" for o in outcomes):
-        return outcomes
-    soak(ring.name, soak_until(ring.name, ring.soak_seconds))
-    return _watch(config, release, commit)[0]
-
-
-def _put_back(
-    config: Config, release: Release, commit: RingCommit, outcomes: tuple[Outcome, ...]
-) -> tuple[tuple[Outcome, ...], str]:
-    """Puts the customers that failed back, in one commit, when the configuration says so; outcomes, and where the branch is."""
-    failed = [o.customer for o in outcomes if o.outcome == "failed"]
-    if config.rollout.on_failure != "rollback" or not failed:
-        return outcomes, commit.commit
-    hold = Hold(reason=f"release {release.commit[:7]} failed here", owner="slipway")
-    done = roll_back(config, failed, hold, release.commit, partly=True)
-    looked = [
-        (names, verify_customers.submit(config, endings.release_of(done, names[0]), done, names))
-        for same in endings.by_release(done)
-        for names in _batches(config, same)
-    ]
-    return endings.rolled_back(outcomes, done, _seen(looked)), done.commit
-
-
-def _batches(config: Config, names: Sequence[str]) -> list[list[str]]:
-    """One customer each, or several where there are more than `tasks_per_ring`: as many tasks as a person can read."""
-    size = max(1, -(-len(names) // config.gitops.tasks_per_ring))
-    return [list(names[n : n + size]) for n in range(0, len(names), size)]
-
-
 make_release = gates.make_release
 require_allowed = gates.require_allowed
 
@@ -438,7 +265,7 @@ require_allowed = gates.require_allowed
 def report(plan: Plan, evidence: Evidence, outcomes: tuple[Outcome, ...], commits: dict[str, str]) -> ReleaseReport:
     """Puts the report on the run's page; the run ends well only when every customer is where the plan wanted it."""
     create_table_artifact(reports.customers_table(outcomes), key="customers", description="every customer's outcome")
-    text = reports.release_text(plan, evidence, outcomes, commits, _spans())
+    text = reports.release_text(plan, evidence, outcomes, commits, spans())
     create_markdown_artifact(text, key="release", description=f"release {plan.release.commit[:7]}")
     reach("report:shown")
     return endings.finish(plan.release, outcomes)
@@ -469,36 +296,3 @@ def _is_id(text: str) -> bool:
 def clean_up(flow: Any, flow_run: Any, state: Any) -> None:
     """Hook for cancelled and crashed runs (Prefect calls it by these names): removes what they left on the Engine."""
     containers.remove_leftovers(str(flow_run.id))
-
-
-def _spans() -> dict[str, Span]:
-    """This run's finished steps from the server, which learns of them a moment after they happen."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    with get_client(sync_client=True) as client:
-        while True:
-            runs = _task_runs(client)
-            now = [
-                r for r in runs if r.flow_run_run_count == this_run.run_count
-            ]  # an attempt that was killed ends no step
-            if all(r.end_time for r in now) or time.monotonic() > deadline:
-                break
-            time.sleep(0.2)
-    done = [r for r in runs if r.start_time and r.end_time and r.state_name != "Cached"]
-    first = min((r.start_time for r in done), default=None)
-    return {
-        str(r.id): Span(
-            name=r.name,
-            start=(r.start_time - first).total_seconds(),
-            end=(r.end_time - first).total_seconds(),
-            after=tuple(str(i.id) for inputs in r.task_inputs.values() for i in inputs if isinstance(i, TaskRunResult)),
-        )
-        for r in done
-    }
-
-
-def _task_runs(client: Any) -> list[Any]:
-    """Every task run of this run; the server gives 200 at once."""
-    runs, wanted = [], FlowRunFilter(id={"any_": [this_run.id]})
-    while page := client.read_task_runs(flow_run_filter=wanted, limit=200, offset=len(runs)):
-        runs += page
-    return runs

@@ -72,6 +72,6 @@ def require_on_main(config: Config, release: Release) -> None:
 
 def _require_approved(ring: RingPlan, edits: Edits) -> None:
     """Raises `PlanMoved` when a person approved the ring and it is another one now."""
-    now = ring.model_copy(update={"promotions": edits.promotions})
+    now = ring.of(edits)
     if ring.approve and ring.moving and now.moving and now.hash != ring.hash:
         raise PlanMoved(edits)

@@ -1,0 +1,166 @@
+"""How one ring moves: edits at once, one commit or pull request, every customer watched at once, then the soak."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run as this_run
+
+from tasks import report, steps
+from tasks.approval import Approval, approve, earlier
+from tasks.config import Config
+from tasks.errors import ReleaseRefused
+from tasks.failpoints import reach
+from tasks.gitops import freeze as freezing
+from tasks.gitops import propose as proposals
+from tasks.gitops.again import MOVES
+from tasks.models import (
+    Edit,
+    Edits,
+    Hold,
+    Outcome,
+    Plan,
+    PullRequest,
+    Release,
+    ReleaseRequest,
+    RingCommit,
+    RingPlan,
+)
+from tasks.rollout import outcomes as endings
+
+
+class Moved(NamedTuple):
+    """How far the fleet has come: the GitOps commit, every outcome so far, why the next ring may not begin, what it comes after."""
+
+    commit: str
+    outcomes: tuple[Outcome, ...] = ()
+    stopped: str = ""
+    watched: tuple[PrefectFuture, ...] = ()
+
+
+def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: RingPlan, moved: Moved) -> Moved:
+    """Moves one ring: edits at once, one commit, one push, every customer watched at once, then the soak.
+
+    A customer's failure is its outcome, never an error here; a ring behind one that failed is not begun.
+    """
+    if moved.stopped:
+        return moved._replace(outcomes=moved.outcomes + endings.not_begun(ring, moved.stopped))
+    try:
+        edits = _edits(config, plan.release, ring, moved)
+        write = _propose if config.ring(ring.name).pull_request else _write
+        commit = write(config, request, plan.release, ring, edits)
+    except ReleaseRefused as refused:  # frozen, rejected, or main no longer has the commit
+        return moved._replace(stopped=refused.reasons[0].what, outcomes=moved.outcomes + endings.stopped(ring, refused))
+    outcomes, watched = _watch(config, plan.release, commit)
+    reach("ring:watched")
+    if commit.created and not request.passes("soak"):
+        outcomes = _soak(config, plan.release, ring, commit, outcomes)
+    outcomes, tip = _put_back(config, plan.release, commit, outcomes)
+    stopped = endings.too_many_failures(config, ring.name, outcomes)
+    return Moved(tip, moved.outcomes + outcomes, stopped, watched)
+
+
+def _edits(config: Config, release: Release, ring: RingPlan, moved: Moved) -> Edits:
+    """The ring's edits, a task per customer, or per some of them in a large ring.
+
+    Whom the plan leaves alone nobody has seen moving: a hold that was lifted since counts for the next plan.
+    """
+    moving = [p.customer for p in ring.promotions if p.standing in MOVES]
+    started = [
+        steps.edit_customers.submit(config, moved.commit, release, names, wait_for=moved.watched)
+        for names in _batches(config, moving)
+    ]
+    made = {e.customer: e for future in started for e in future.result().edits}
+    return Edits(tip=moved.commit, edits=tuple(made.get(p.customer) or Edit(promotion=p) for p in ring.promotions))
+
+
+def _write(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits) -> RingCommit:
+    """Asks, writes, and asks again as often as the branch moves so that the plan is another one."""
+    before, ring = None, ring.of(edits)
+    while True:
+        if ring.approve and ring.moving and not earlier(ring):  # nobody is asked about what may not be written
+            freezing.require_open(config, request, ring.name)
+        answer = approve(release, ring, before)
+        commit = steps.commit_ring(config, request, release, ring, edits, _trailers(answer))
+        if commit.asks_again is None:
+            return commit
+        before, edits = ring, Edits(tip=commit.commit, edits=commit.asks_again)
+        ring = ring.of(edits)
+
+
+def _propose(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits) -> RingCommit:
+    """A pull request instead of a push; proposed again as often as the branch moves so that the plan is another one."""
+    asked = None
+    while True:
+        proposal = steps.propose_ring(config, request, release, ring, edits, _trailers(None))
+        if proposal.head is None:
+            if asked:
+                steps.close_pull_request(
+                    config.gitops.forge, asked.number, "Nobody is left to move: see the release's report."
+                )
+            return RingCommit(ring=ring.name, commit=edits.tip, created=False, promotions=edits.promotions)
+        title, body = report.pull_request(release, ring.of(edits), str(this_run.id))
+        asked = steps.open_pull_request(config.gitops.forge, proposal.branch, config.gitops.branch, title, body)
+        ended = steps.await_merge(config, release, ring, proposal, asked)
+        if isinstance(ended, PullRequest):
+            proposals.withdraw(config, proposal)
+            return steps.read_merge(config, release, ring, proposal, ended.merged_as)
+        edits = ended
+
+
+def _trailers(answer: Approval | None) -> dict[str, str]:
+    approved = {"Slipway-Approved-By": answer.approved_by, "Slipway-Plan": answer.plan_hash} if answer else {}
+    return {"Slipway-Run": str(this_run.id), **approved}
+
+
+def _watch(
+    config: Config, release: Release, commit: RingCommit
+) -> tuple[tuple[Outcome, ...], tuple[PrefectFuture, ...]]:
+    """Every customer of the ring watched until it is seen running the release, or its time is over."""
+    started = [
+        (names, steps.verify_customers.submit(config, release, commit, names))
+        for names in _batches(config, endings.watched(commit))
+    ]
+    return endings.settle(commit, _seen(started)), tuple(future for _, future in started)
+
+
+def _seen(started: Sequence[tuple[list[str], PrefectFuture]]) -> dict[str, Any]:
+    """Customer -> what it was seen running, or the error that it, or the whole task, ended with."""
+    seen: dict[str, Any] = {}
+    for names, future in started:
+        result = future.result(raise_on_failure=False)
+        seen |= result if isinstance(result, dict) else dict.fromkeys(names, result)
+    return seen
+
+
+def _soak(
+    config: Config, release: Release, ring: RingPlan, commit: RingCommit, outcomes: tuple[Outcome, ...]
+) -> tuple[Outcome, ...]:
+    """Lets the ring run for a while, and looks again; a run that was killed meanwhile waits for the rest only."""
+    if not ring.soak_seconds or any(o.outcome == "failed" for o in outcomes):
+        return outcomes
+    steps.soak(ring.name, steps.soak_until(ring.name, ring.soak_seconds))
+    return _watch(config, release, commit)[0]
+
+
+def _put_back(
+    config: Config, release: Release, commit: RingCommit, outcomes: tuple[Outcome, ...]
+) -> tuple[tuple[Outcome, ...], str]:
+    """Puts the customers that failed back, in one commit, when the configuration says so; outcomes, and where the branch is."""
+    failed = [o.customer for o in outcomes if o.outcome == "failed"]
+    if config.rollout.on_failure != "rollback" or not failed:
+        return outcomes, commit.commit
+    hold = Hold(reason=f"release {release.commit[:7]} failed here", owner="slipway")
+    done = steps.roll_back(config, failed, hold, release.commit, partly=True)
+    looked = [
+        (names, steps.verify_customers.submit(config, endings.release_of(done, names[0]), done, names))
+        for same in endings.by_release(done)
+        for names in _batches(config, same)
+    ]
+    return endings.rolled_back(outcomes, done, _seen(looked)), done.commit
+
+
+def _batches(config: Config, names: Sequence[str]) -> list[list[str]]:
+    """One customer each, or several where there are more than `tasks_per_ring`: as many tasks as a person can read."""
+    size = max(1, -(-len(names) // config.gitops.tasks_per_ring))
+    return [list(names[n : n + size]) for n in range(0, len(names), size)]
