@@ -1,4 +1,4 @@
-"""Every step as Prefect sees it: name, retries, time limit, concurrency. The only Prefect import under tasks/.
+"""Every step as Prefect sees it: name, retries, time limit, concurrency. Rooms know nothing of Prefect.
 
 A step's result is stored as JSON and found again by its inputs within the same run, so a retried or resumed run
 goes on where it stopped. What watches the world is never taken from storage.
