@@ -59,18 +59,19 @@ def small(product: Any) -> Iterator[Any]:
         server.shutdown()
 
 
-def form(product: Any, run: Any) -> dict[str, Any]:
-    """The fields of the form that a sleeping run shows."""
+def form(product: Any, run: Any) -> tuple[str, str]:
+    """The plan's hash and the words above it, as a sleeping run shows them."""
     from prefect import get_client
 
     with get_client(sync_client=True) as client:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             keys = client.read_flow_run(run).state.state_details.run_input_keyset or {}
-            answer = client._client.get(f"/flow_runs/{run}/input/{keys.get('schema')}", follow_redirects=True)
-            if answer.is_success:
-                found = answer.json()
-                return json.loads(found) if isinstance(found, str) else found
+            shown = [client._client.get(f"/flow_runs/{run}/input/{keys.get(k)}") for k in ("schema", "description")]
+            if all(answer.is_success for answer in shown):
+                schema, description = (a.json() for a in shown)
+                fields = json.loads(schema) if isinstance(schema, str) else schema
+                return fields["properties"]["plan_hash"]["default"], str(description)
             time.sleep(0.2)
     raise AssertionError("the form was never stored")
 
@@ -106,28 +107,28 @@ def test_a_hold_set_while_a_ring_waits_is_shown_and_asked_about_again(small: Any
     small.configure(rings=[{"name": "all", "customers": "*", "approve": True}])
     run = small.start(small.first)
     assert small.wait(run, "Suspended").name == "Suspended"
-    first = form(small, run)["properties"]["plan_hash"]["default"]
+    first, _ = form(small, run)
     small.gitops.commit({".slipway/customers/bre.yaml": "customer: bre\nhold: {reason: audit, owner: ola}\n"})
     approve(small, run, first)
-    asked = wait_for_another(small, run, first)
-    assert "**Asked again**" in asked["description"]
-    assert "- **bre**: promote -> held: held by ola: audit" in asked["description"]
+    second, told = wait_for_another(small, run, first)
+    assert "**Asked again**" in told
+    assert "- **bre**: promote -> held: held by ola: audit" in told
     assert len(small.history()) == 2, "nothing is written for a plan that nobody has approved"
-    approve(small, run, asked["properties"]["plan_hash"]["default"])
+    approve(small, run, second)
     assert small.wait(run).name == "Completed"
     assert "release" not in state(small, "bre")
     assert state(small, "dal")["release"]["commit"] == small.first
     trailers = git(small, "show", "-s", "--format=%(trailers:only)", "main")
-    assert f"Slipway-Plan: {asked['properties']['plan_hash']['default']}" in trailers
+    assert f"Slipway-Plan: {second}" in trailers
     assert "Slipway-Approved-By: kari" in trailers
 
 
-def wait_for_another(product: Any, run: Any, plan: str) -> dict[str, Any]:
+def wait_for_another(product: Any, run: Any, plan: str) -> tuple[str, str]:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if product.wait(run, "Suspended").name == "Suspended":
             asked = form(product, run)
-            if asked["properties"]["plan_hash"]["default"] != plan:
+            if asked[0] != plan:
                 return asked
         time.sleep(0.3)
     raise AssertionError("it was not asked again")
