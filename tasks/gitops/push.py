@@ -125,7 +125,7 @@ def _push(config: Config, mirror: Mirror, commit: str, tip: str) -> str:
     try:
         mirror.run("push", "--quiet", f"--force-with-lease={branch}:{tip}", mirror.url, f"{commit}:{branch}")
     except GitFailed as error:
-        said = printable("; ".join(line.strip() for line in error.output.splitlines()))[-SAID:] or "nothing"
+        said = printable("; ".join(line.strip() for line in error.output.splitlines()))[:SAID] or "nothing"
         log.info("push: %s", said)
         return said
     finally:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -130,5 +131,6 @@ def _kind(path: str) -> str:
 
 
 def _no_room() -> None:
-    """No file may grow at all: what a full disk is to a program that writes."""
+    """No file may grow at all: what a full disk is to a program that writes. It gets an error then, not a signal."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +24,6 @@ AUDIT = Hold(reason="audit", owner="kari")
 LIVING = "unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES; "
 
 
-@pytest.fixture
-def server(make: Callable[..., World], tmp_path: Path) -> Iterator[GitServer]:
-    """A Git server over HTTP that has the worlds of this test."""
-    server = GitServer(tmp_path)
-    yield server
-    server.stop()
-
-
 @dataclass(frozen=True)
 class Push:
     """One ring's commit on its way: run once or again, as a retried run does, always with the same edits."""
@@ -39,13 +32,14 @@ class Push:
     number: int
     edits: Edits
     base: str
+    name: str
 
     @classmethod
     def of(cls, world: World, number: int = 0) -> "Push":
-        return cls(world, number, world.edits(number, *world.customers), world.tip)
+        return cls(world, number, world.edits(number, *world.customers), world.tip, uuid.uuid4().hex)
 
     def run(self) -> RingCommit:
-        return self.world.write(self.number, self.edits)
+        return self.world.write(self.number, self.edits, self.name)
 
     def ends_well(self, others: int = 0) -> None:
         """One commit, reported as made; run again, it is the same one."""
@@ -95,7 +89,6 @@ def over(transport: str, world: World, server: GitServer) -> World:
     """The world with its GitOps repository as a path, or over HTTP."""
     if transport == "path":
         return world
-    world.git("config", "http.receivepack", "true")
     return world.over(server.url(world.gitops))
 
 
@@ -180,7 +173,6 @@ HTTP |= {"answer lost": [{"push": ["lost"]}, {"push": ["half"]}, {"push": ["rese
 def test_a_connection_that_is_cut_a_few_times_ends_well(
     world: World, server: GitServer, case: str, record_property: Callable
 ) -> None:
-    world.git("config", "http.receivepack", "true")
     for number, round_ in enumerate(HTTP[case]):
         pushed = Push.of(world.over(server.url(world.gitops)), number)
         for kind, faults in round_.items():
@@ -198,7 +190,6 @@ def test_a_server_that_stays_broken_is_told_and_the_run_goes_on_later(
 ) -> None:
     if (kind, fault) == ("refs", "full"):
         pytest.skip("nothing is written to tell the branches")
-    world.git("config", "http.receivepack", "true")
     pushed = Push.of(world.over(server.url(world.gitops)))
     server.fail(kind, [fault] * ALWAYS)
     pushed.is_unavailable()
@@ -206,19 +197,17 @@ def test_a_server_that_stays_broken_is_told_and_the_run_goes_on_later(
     pushed.ends_well()
 
 
-def test_a_server_that_is_away_is_told_and_the_run_goes_on_when_it_is_back(world: World, tmp_path: Path) -> None:
-    world.git("config", "http.receivepack", "true")
-    away = GitServer(tmp_path)
+def test_a_server_that_is_away_is_told_and_the_run_goes_on_when_it_is_back(world: World) -> None:
+    away = GitServer(Path(world.gitops).parent)
     pushed = Push.of(world.over(away.url(world.gitops)))
     away.stop()
     pushed.is_unavailable()
-    back = GitServer(tmp_path, away.port)
+    back = GitServer(Path(world.gitops).parent, away.port)
     pushed.ends_well()
     back.stop()
 
 
 def test_a_taken_push_that_nobody_can_ask_about_is_found_when_run_again(world: World, server: GitServer) -> None:
-    world.git("config", "http.receivepack", "true")
     pushed = Push.of(world.over(server.url(world.gitops)))
     server.fail("push", ["lost"])
     server.fail("fetch", ["reset"] * ALWAYS)

@@ -90,9 +90,8 @@ MOMENTS = ("before the checkout", "after the checkout", "after the plan", "after
 @pytest.mark.parametrize("how", ["rewound", "rewritten"])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_commit_that_main_no_longer_has_is_superseded_whenever_that_happens(
-    make: Callable[..., World], moment: str, how: str
+    world: World, moment: str, how: str
 ) -> None:
-    world = make(customers=1, commits=4)
     to = _other_line(world) if how == "rewritten" else world.commits[1]
     with pytest.raises(ReleaseRefused) as caught:
         _release(world, moment, to)
@@ -130,7 +129,7 @@ def _lose_in_mid_push(world: World, to: str) -> None:
     moves = (
         f"git -C {world.gitops} update-ref refs/heads/main {other}; git -C {world.app} update-ref refs/heads/main {to}"
     )
-    world.hook("pre-receive", f"[ -e met ] && exit 0; touch met; {living}{moves}")
+    world.hook("pre-receive", f"cd {world.gitops}; [ -e met ] && exit 0; touch met; {living}{moves}")
 
 
 def _other_line(world: World) -> str:
@@ -155,9 +154,8 @@ YEAR = 365 * 86400
 
 
 @pytest.mark.parametrize("shifts", [(YEAR, -YEAR), (-YEAR, YEAR)], ids=str)
-def test_clocks_that_are_a_year_wrong_change_nothing(make: Callable[..., World], shifts: tuple[float, float]) -> None:
-    world = make(customers=1, commits=3)
-    name = world.customers[0]
+def test_clocks_that_are_a_year_wrong_change_nothing(world: World, shifts: tuple[float, float]) -> None:
+    name, base = world.customers[0], world.tip
     context = multiprocessing.get_context("fork")
     for number, shift in zip((2, 1), shifts, strict=True):
         process = context.Process(target=_write_at, args=(world, number, shift, name))
@@ -165,4 +163,13 @@ def test_clocks_that_are_a_year_wrong_change_nothing(make: Callable[..., World],
         process.join()
         assert process.exitcode == 0
     assert (world.content(path_of(name)) or b"").decode() == files_of(name, 2)
-    assert len(world.since(world.git("rev-list", "--max-parents=0", "main"))) == 1
+    assert len(world.since(base)) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="rollback._before takes the last other release, also a newer one")
+def test_a_second_rollback_goes_further_back_and_never_forward(world: World) -> None:
+    name = world.customers[0]
+    for n in (0, 1, 2):
+        world.promote(n, name)
+    back = [world.commits.index(rollback(world.config, [name], AUDIT).customers[0].to.commit) for _ in range(2)]
+    assert back == [1, 0]

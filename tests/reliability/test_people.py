@@ -38,14 +38,6 @@ def state_of(world: World, more: str = "") -> str:
     return (world.content(STATE) or b"").decode() + more
 
 
-def _link(world: World, to: str) -> bytes:
-    return f"link {to}".encode()
-
-
-def same(changes: Callable[[World], Changes]) -> Edit:
-    return Edit(changes, "", changes)
-
-
 EDITS = {
     "another line": Edit(
         lambda w: {PATH: file_at(0, "replicas: 2", "replicas: 5")},
@@ -104,18 +96,6 @@ EDITS = {
         lambda w: {FOLDER: None, f"{FOLDER}": "a note\n"}, "gone", lambda w: {FOLDER: "a note\n", STATE: state_of(w)}
     ),
 }
-
-
-@pytest.fixture
-def released(world: World) -> World:
-    """Everyone runs release 0, which is behind every edit here."""
-    world.promote(0, *world.customers)
-    return world
-
-
-def around(world: World, files: dict[str, bytes]) -> dict[str, bytes]:
-    """What others have: everything but the customer that was touched, and the one that was added."""
-    return {p: c for p, c in files.items() if NAME not in p and "c009" not in p}
 
 
 def is_promoted(files: dict[str, bytes], world: World, name: str) -> bool:

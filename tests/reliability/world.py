@@ -13,7 +13,7 @@ from tasks.config import Config
 from tasks.gitops.commit import commit_ring
 from tasks.gitops.edit import edit_customers
 from tasks.gitops.tip import Tip
-from tasks.models import Edits, Image, Release, ReleaseRequest, RingCommit, RingPlan
+from tasks.models import Edits, Image, Override, Release, ReleaseRequest, RingCommit, RingPlan
 
 COMPONENTS = ("backend", "frontend")
 NONE = "sha256:" + "0" * 64
@@ -62,7 +62,11 @@ class World:
     def over(self, url: str) -> "World":
         """The same world, its GitOps repository reached at another address."""
         gitops = self.config.gitops.model_copy(update={"repository": url})
-        return replace(self, config=self.config.model_copy(update={"gitops": gitops}))
+        return self.with_config(self.config.model_copy(update={"gitops": gitops}))
+
+    def with_config(self, config: Config) -> "World":
+        """The same repositories, released by another release.yaml."""
+        return replace(self, config=config)
 
     def hook(self, name: str, script: str) -> None:
         """Puts a hook into the server's GitOps repository."""
@@ -115,11 +119,19 @@ class World:
         """The edits of some customers at where the branch is now."""
         return edit_customers(self.config, Tip.read(self.config).commit, self.release(number), names)
 
-    def write(self, number: int, edits: Edits, run: str = "run", approve: bool = False, **more: object) -> RingCommit:
+    def write(
+        self,
+        number: int,
+        edits: Edits,
+        run: str = "run",
+        approve: bool = False,
+        overrides: tuple[Override, ...] = (),
+        **more: object,
+    ) -> RingCommit:
         """One commit for these edits, as the release flow writes it."""
         release = self.release(number, **more)
         ring = RingPlan(name="all", approve=approve, soak_seconds=0, promotions=edits.promotions)
-        request = ReleaseRequest(commit=release.commit)
+        request = ReleaseRequest(commit=release.commit, overrides=overrides)
         return commit_ring(self.config, request, release, ring, edits, {"Slipway-Run": run})
 
     def promote(self, number: int, *names: str, run: str = "run", **more: object) -> RingCommit:
