@@ -54,7 +54,7 @@ def look(app: Place, gitops_place: Place) -> Found:
     seen = _app(app)
     names = [c.name for c in seen.components]
     try:
-        there = gitops.recognise_gitops(gitops_place.url, gitops_place.branch, seen.name, names)
+        there = gitops.recognise_gitops(gitops_place.url, gitops_place.branch, seen.name, names, gitops_place.origin)
     except ReleaseRefused as error:
         raise _with_branches(error, gitops_place) from error
     name, sure = app_name(seen, there)

@@ -23,7 +23,15 @@ class Place(Value):
 
     url: str
     branch: str
-    doubt: str = ""
+    origin: str = Field(default="", description="of a local repository: the URL that it came from")
+
+    @property
+    def doubt(self) -> str:
+        """What is wrong with a path on this machine; empty for a URL."""
+        if REMOTE.match(self.url):
+            return ""
+        told = "a path on this machine; a worker elsewhere needs a URL"
+        return f"{told}, such as its origin {self.origin}" if self.origin else told
 
 
 class Found(Value):
@@ -85,7 +93,8 @@ def place(named: str, branch: str, option: str) -> Place:
         )
     if REMOTE.match(named) and not Path(named).exists():
         return Place(url=named, branch=branch)
-    return Place(url=str(_folder(named, option)), branch=branch, doubt=_doubt(_folder(named, option)))
+    folder = _folder(named, option)
+    return Place(url=str(folder), branch=branch, origin=_origin(folder))
 
 
 def _folder(named: str, option: str) -> Path:
@@ -99,14 +108,11 @@ def _folder(named: str, option: str) -> Path:
     return folder
 
 
-def _doubt(folder: Path) -> str:
-    told = "a path on this machine; a worker elsewhere needs a URL"
+def _origin(folder: Path) -> str:
     command = ["git", "-C", str(folder), "config", "--get", "remote.origin.url"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     origin = done.stdout.strip()
-    if origin and origin.isprintable() and "://" in origin and not PASSWORD.match(origin):
-        return f"{told}, such as its origin {origin}"
-    return told
+    return origin if origin.isprintable() and REMOTE.match(origin) and not PASSWORD.match(origin) else ""
 
 
 def _environment() -> dict[str, str]:

@@ -1,72 +1,17 @@
 """The text of a first release.yaml: every value with the place it was seen at, and CHECK where it is a guess."""
 
 import re
-import textwrap
 from collections.abc import Iterable, Sequence
 
-import yaml
-
+from deployments import init_rollout
 from deployments.init_found import Found
-from tasks.command import printable
+from deployments.init_yaml import Text, in_flow, scalar
 from tasks.config import Component
 from tasks.gitops.recognised import FoundImage, FoundTarget
 from tasks.source.recognised import FoundComponent, FoundEndToEnd, FoundMigrations, Seen
 
-WIDTH = 110
 SHOWN = 8
 PAGES = ("frontend", "web", "ui", "client", "www", "portal", "app", "site")
-ASKS = {"argocd": "Argo CD", "flux": "Flux"}
-
-
-class Text:
-    """Lines of YAML with comments; `as_comment` writes what follows as a comment that can be taken out."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.as_comment = False
-
-    def put(self, indent: int, line: str, why: str = "", sure: bool = True) -> None:
-        """One line; why it says so stands behind it, or above it when there is no room."""
-        told = _comment(why, sure)
-        whole = " " * indent + line
-        if told and len(whole) + 3 + len(told) > WIDTH:
-            self.note(indent, why, check=not sure)
-            told = ""
-        self._write(f"{whole}   {told}" if told else whole)
-
-    def value(self, indent: int, key: str, seen: Seen) -> None:
-        """A key with what was seen."""
-        self.put(indent, f"{key}: {scalar(seen.value)}", seen.why, seen.sure)
-
-    def note(self, indent: int, text: str, check: bool = False) -> None:
-        """A comment of its own, over as many lines as it takes."""
-        before = " " * indent + "# "
-        told = _comment(text, not check).removeprefix("# ")
-        lines = textwrap.wrap(told, WIDTH, initial_indent=before, subsequent_indent=before + "  ", drop_whitespace=True)
-        for line in lines if len(told) > WIDTH - len(before) else [before + told]:
-            self._write(line)
-
-    def gap(self) -> None:
-        """An empty line."""
-        self._write("")
-
-    def _write(self, line: str) -> None:
-        self.lines.append(f"# {line}".rstrip() if self.as_comment else line)
-
-
-def _comment(text: str, sure: bool) -> str:
-    return f"# {'' if sure else 'CHECK: '}{printable(text)}" if text else ""
-
-
-def scalar(text: str) -> str:
-    """A value as YAML reads it back, quoted only where it must be."""
-    try:
-        if text and text.isprintable() and yaml.safe_load(f"k: {text}") == {"k": text} and text[0] not in "#{[*&!|>%@`":
-            return text
-    except yaml.YAMLError:
-        pass
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'" if text.isprintable() else yaml.dump(text, default_style='"', width=10_000).strip()
 
 
 def write(found: Found) -> str:
@@ -78,7 +23,7 @@ def write(found: Found) -> str:
     _migrations(text, found)
     _gitops(text, found)
     _rings(text, found)
-    _rollout(text, found)
+    init_rollout.write(text, found)
     return "\n".join(text.lines) + "\n"
 
 
@@ -260,15 +205,7 @@ def _gitops(text: Text, found: Found) -> None:
 
 
 def _flow(target: FoundTarget) -> str:
-    return "{" + ", ".join(f"{k}: {_in_flow(v)}" for k, v in target.settings().items()) + "}"
-
-
-def _in_flow(value: str | bool) -> str:
-    """A value between braces: there more characters mean something."""
-    if isinstance(value, bool):
-        return "true"
-    plain = re.fullmatch(r"[A-Za-z][\w./-]*", value) and scalar(value) == value
-    return value if plain else "'" + value.replace("'", "''") + "'"
+    return "{" + ", ".join(f"{k}: {in_flow(v)}" for k, v in target.settings().items()) + "}"
 
 
 def _customers(target: FoundTarget) -> str:
@@ -279,7 +216,7 @@ def _customers(target: FoundTarget) -> str:
 
 def _rings(text: Text, found: Found) -> None:
     text.put(0, "rings:")
-    text.put(2, f"- {{name: canary, customers: [{_in_flow(found.canary)}]}}", found.canary_why, sure=False)
+    text.put(2, f"- {{name: canary, customers: [{in_flow(found.canary)}]}}", found.canary_why, sure=False)
     if not found.strangers:
         text.put(2, "- {name: all, customers: '*', approve: true}", "everyone else, once a person approves")
         text.gap()
@@ -292,27 +229,8 @@ def _rings(text: Text, found: Found) -> None:
     text.put(4, "approve: true", "a person approves before these move")
     text.put(4, "customers:" if found.others else "customers: []")
     for name in found.others:
-        text.put(6, f"- {_in_flow(name)}")
+        text.put(6, f"- {in_flow(name)}")
     text.gap()
-
-
-def _rollout(text: Text, found: Found) -> None:
-    text.put(0, "rollout:")
-    if tool := found.gitops.rollout:
-        text.note(2, f"{ASKS[tool.tool]} rolls out here ({tool.why}). Where `slipway config schema` knows it, say so")
-        text.note(2, f"instead of asking each customer over HTTP:  verify: {tool.tool}")
-    address = found.gitops.address
-    why = (
-        f"in {found.gitops.address_why}" if address else "made up: no address that carries a customer's name was found"
-    )
-    text.put(2, f"url: {scalar(address or f'https://{{customer}}.{found.name}.example.com')}", why, sure=False)
-    if found.gitops.addresses:
-        text.put(2, "urls:", "customers with an address of their own")
-        for customer, url in found.gitops.addresses.items():
-            text.put(4, f"{_in_flow(customer)}: {scalar(url)}")
-    text.put(2, "versions:", 'paths that answer {"commit": ...}')
-    for component in found.components:
-        text.value(4, component.name, component.version)
 
 
 def checks(lines: Iterable[str]) -> list[int]:

@@ -5,11 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Literal
 
 from tasks.config import Config, Target
 from tasks.errors import ReleaseRefused
-from tasks.gitops import matching, patterns
+from tasks.gitops import matching, naming, patterns, rollouts
 from tasks.gitops.layout import Layout
 from tasks.gitops.matching import Match
 from tasks.gitops.patterns import Candidate
@@ -18,7 +17,6 @@ from tasks.gitops.recognised import (
     FoundImage,
     FoundTarget,
     RecognisedGitOps,
-    Rollout,
     Unmatched,
 )
 from tasks.gitops.sites import ADDRESS, Objects, Site, Unusable
@@ -34,20 +32,16 @@ MAX_READ = 5_000
 MAX_ALL_BYTES = 32_000_000
 MAX_SITES = 50_000
 MAX_CHECKED = 20_000
-ROLLOUTS: dict[str, Literal["argocd", "flux"]] = {
-    "Application.argoproj.io": "argocd",
-    "ApplicationSet.argoproj.io": "argocd",
-    "HelmRelease.helm.toolkit.fluxcd.io": "flux",
-    "Kustomization.kustomize.toolkit.fluxcd.io": "flux",
-}
 WRITERS = {"ImageUpdateAutomation": "Flux's image automation", "ImageUpdater": "Argo CD Image Updater"}
 
 
-def recognise_gitops(repository: str, branch: str, app: str, components: Sequence[str]) -> RecognisedGitOps:
+def recognise_gitops(
+    repository: str, branch: str, app: str, components: Sequence[str], origin: str = ""
+) -> RecognisedGitOps:
     """Fetches the branch and looks at its tip, from git objects alone. The same commit gives the same answer.
 
-    `components` are the names that images are matched with. Raises `ServiceUnavailable`, or `ReleaseRefused` for a
-    repository without such a branch or with more files than are looked at.
+    `components` are the names that images are matched with; `origin` is where a local repository came from. Raises
+    `ServiceUnavailable`, or `ReleaseRefused` for a repository without such a branch or with more files than are looked at.
     """
     tip = Tip.fetched(repository, branch)
     _require_bounds(tip, repository)
@@ -62,7 +56,7 @@ def recognise_gitops(repository: str, branch: str, app: str, components: Sequenc
         commit=tip.commit,
         images=images,
         customers=customers,
-        rollout=_rollout(objects.kinds),
+        rollout=rollouts.recognised(objects.manifests, images, customers, app, (repository, origin)),
         address=address,
         addresses=single,
         address_why=why,
@@ -231,15 +225,8 @@ def _target(candidate: Candidate, mirrored: bool) -> FoundTarget:
         customers=candidate.customers,
         why=first.file,
         sure=bool(candidate.merit[1]) or len(candidate.customers) > 2,
+        tagged=any(s.tagged for s in candidate.sites.values()),
     )
-
-
-def _rollout(kinds: Mapping[str, str]) -> Rollout | None:
-    """Argo CD or Flux, when objects of theirs stand in the repository."""
-    for kind, tool in ROLLOUTS.items():
-        if kind in kinds:
-            return Rollout(tool=tool, why=f"{kind.partition('.')[0]} in {kinds[kind]}")
-    return None
 
 
 def _addresses(seen: Sequence[tuple[str, str]], customers: Sequence[str]) -> tuple[str, dict[str, str], str]:
@@ -249,31 +236,17 @@ def _addresses(seen: Sequence[tuple[str, str]], customers: Sequence[str]) -> tup
     for file, value in seen:
         found = ADDRESS.fullmatch(value)
         host = found[1] if found else ""
-        named = _names_in(host) & known
+        named = naming.names_in(host) & known
         for customer in (
-            sorted(named or _names_in(PurePosixPath(file).with_suffix("").as_posix()) & known) if host else ()
+            sorted(named or naming.names_in(PurePosixPath(file).with_suffix("").as_posix()) & known) if host else ()
         ):
-            if customer not in told or (customer in named and not _stands_in(customer, told[customer][0])):
+            if customer not in told or (customer in named and not naming.stands_in(customer, told[customer][0])):
                 told[customer] = (host, file)
-    forms = Counter(_form(c, host) for c, (host, _) in told.items() if _stands_in(c, host))
+    forms = Counter(naming.form(c, host) for c, (host, _) in told.items() if naming.stands_in(c, host))
     form = max(forms, key=lambda f: (forms[f], f)) if forms else ""
-    single = {c: f"https://{host}" for c, (host, _) in sorted(told.items()) if form and _form(c, host) != form}
-    why = next((file for c, (host, file) in sorted(told.items()) if _form(c, host) == form), "")
+    single = {c: f"https://{host}" for c, (host, _) in sorted(told.items()) if form and naming.form(c, host) != form}
+    why = next((file for c, (host, file) in sorted(told.items()) if naming.form(c, host) == form), "")
     return (f"https://{form}" if form else ""), single, why
-
-
-def _names_in(text: str) -> set[str]:
-    """Everything in a text that may be a name: neighbouring words with what is between them, six at most."""
-    ends = [(m.start(), m.end()) for m in re.finditer(r"[A-Za-z0-9]+", text)][:60]
-    return {text[start:end] for n, (start, _) in enumerate(ends) for _, end in ends[n : n + 6]}
-
-
-def _stands_in(name: str, text: str) -> bool:
-    return bool(re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", text))
-
-
-def _form(customer: str, host: str) -> str:
-    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(customer)}(?![A-Za-z0-9])", "{customer}", host, count=1)
 
 
 def _left_out(rest: Sequence[Site], app: str, components: Sequence[str]) -> Iterator[Unmatched]:

@@ -19,6 +19,7 @@ class FoundTarget(Value):
     customers: tuple[Name, ...]
     why: str
     sure: bool = True
+    tagged: bool = Field(default=False, description="a tag stands there without a digest, and stays one")
 
     def settings(self) -> dict[str, str | bool]:
         """The keys of the target as release.yaml has them, without those that are not set."""
@@ -43,11 +44,66 @@ class Unmatched(Value):
     why: str
 
 
-class Rollout(Value):
-    """Who rolls out, by the objects that stand in the repository."""
+class FoundArgoCD(Value):
+    """The customers' Applications, in the words of `rollout.argocd`; what was not seen is empty."""
 
-    tool: Literal["argocd", "flux"]
+    application: str
     why: str
+    sure: bool
+    app_namespace: str = ""
+    project: str = ""
+    selector: str = ""
+    repository: str = Field(default="", description="the URL of their source, where it is not the GitOps repository's")
+    own_server: bool = Field(default=False, description="all have one name, so each customer has a server of its own")
+    elsewhere: bool = Field(
+        default=False, description="images stand in the Applications, whose source is another repository"
+    )
+    others: tuple[str, ...] = Field(default=(), description="other names that as many customers have")
+
+
+class FoundFlux(Value):
+    """What applies the customers' files, in the words of `rollout.flux`."""
+
+    kustomization: str
+    why: str
+    sure: bool
+    namespace: str
+    waits: bool = Field(description="whether each looks at the health of what it applies")
+    helm_releases: tuple[str, ...] = ()
+    helm_namespace: str = ""
+    helm_sure: bool = True
+    selector: str = ""
+    own_cluster: bool = Field(default=False, description="all have one name, so each customer has a cluster of its own")
+    others: tuple[str, ...] = ()
+
+
+class FoundWorkload(Value):
+    """What runs a component, in the words of `rollout.kubernetes.workloads`."""
+
+    kind: Literal["Deployment", "StatefulSet", "DaemonSet"]
+    name: str
+    container: str
+    why: str
+    others: tuple[str, ...] = Field(default=(), description="other workloads that run the same image")
+
+
+class FoundKubernetes(Value):
+    """The workloads of the components, in the words of `rollout.kubernetes`."""
+
+    namespace: str
+    namespace_why: str = Field(default="", description="empty: made up")
+    workloads: dict[Name, FoundWorkload]
+    selector: str = ""
+
+
+class Rollout(Value):
+    """Who rolls out, by the objects that stand in the repository, and how customers can be seen there."""
+
+    tool: Literal["argocd", "flux", "kubernetes"]
+    why: str
+    argocd: FoundArgoCD | None = None
+    flux: FoundFlux | None = None
+    kubernetes: FoundKubernetes | None = None
 
 
 class RecognisedGitOps(Value):

@@ -8,7 +8,8 @@ from typing import Literal
 
 import yaml
 
-from tasks.gitops.target import DIGEST, REFERENCE, REPOSITORY, TAG, TAG_AND_DIGEST, WORKLOADS
+from tasks.gitops.manifests import Manifest, manifests
+from tasks.gitops.target import DIGEST, OVERRIDE, REFERENCE, REPOSITORY, TAG, TAG_AND_DIGEST, WORKLOADS
 from tasks.gitops.yaml_bytes import Document, under
 from tasks.yaml_path import Entry, Step
 
@@ -47,6 +48,7 @@ class Site:
     repository: str = ""
     keys: tuple[str, ...] = ()
     strong: bool = True
+    tagged: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,11 @@ class Leaf:
 
 @dataclass
 class Objects:
-    """What the files are beside images: kinds of objects with a file each, and addresses with their files."""
+    """What the files are beside images: kinds of objects with a file each, addresses with their files, who rolls out."""
 
     kinds: dict[str, str] = field(default_factory=dict)
     addresses: list[tuple[str, str]] = field(default_factory=list)
+    manifests: list[Manifest] = field(default_factory=list)
 
 
 ADDRESS_KEYS = ("host", "hostname", "hosts", "domain", "url", "baseurl", "externalurl", "fqdn", "hostnames")
@@ -86,6 +89,7 @@ def sites(document: Document, file: str, objects: Objects) -> Iterator[Site | Un
         objects.kinds.setdefault(f"{kind}.{group}" if kind else "", file)
         if kind in NOT_READ:
             continue
+        objects.manifests += manifests(root, file)
         if _is_kustomization(file, kind, group):
             yield from _kustomize(root, file)
             continue
@@ -94,6 +98,7 @@ def sites(document: Document, file: str, objects: Objects) -> Iterator[Site | Un
         yield from _pods(leaves, file, bool(kind) and kind not in WRAPPERS)
         yield from _values(leaves, file, bool(kind) and kind not in WRAPPERS)
         yield from _blocks(leaves, file)
+        yield from _overrides(leaves, file)
 
 
 def _is_kustomization(file: str, kind: str, group: str) -> bool:
@@ -108,7 +113,7 @@ def _kustomize(root: yaml.Node, file: str) -> Iterator[Site | Unusable]:
         if not name or "]" in name or not name.isprintable():
             continue
         if _word(entry, "digest") or _word(entry, "newTag"):
-            yield Site(file, "image", name, repository=new or name, keys=("images",))
+            yield Site(file, "image", name, repository=new or name, keys=("images",), tagged=not _word(entry, "digest"))
         else:
             yield Unusable(file, f"images[name={name}] has neither digest nor newTag; add the one that runs now")
 
@@ -147,6 +152,7 @@ def _split(parents: tuple[str, ...], group: Mapping[str, Leaf], file: str) -> Si
     """An image whose name and whose tag or digest stand beside each other."""
     name = next((group[k] for k in REPOSITORY_KEYS if k in group and _is_repository(k, group[k].node.value)), None)
     running = next((group[k] for k in DIGEST_KEYS if k in group and DIGEST.fullmatch(group[k].node.value)), None)
+    tagged = running is None
     running = running or next((group[k] for k in TAG_KEYS if k in group and _is_tag(group[k].node.value)), None)
     if name is None or running is None:
         return None
@@ -154,7 +160,8 @@ def _split(parents: tuple[str, ...], group: Mapping[str, Leaf], file: str) -> Si
     repository = f"{host}/{name.node.value}" if host and REPOSITORY.fullmatch(host) else name.node.value
     # The name by which kustomize finds an image is no name to set.
     beside = name.way if name.keys[-1].lower() != "name" else ()
-    return Site(file, "path", "", running.way, beside, repository, (*parents, name.keys[-1]))
+    tagged = tagged and not TAG_AND_DIGEST.fullmatch(running.node.value)
+    return Site(file, "path", "", running.way, beside, repository, (*parents, name.keys[-1]), tagged=tagged)
 
 
 def _single(key: str, leaf: Leaf, file: str) -> Site | None:
@@ -167,7 +174,8 @@ def _single(key: str, leaf: Leaf, file: str) -> Site | None:
     if DIGEST.fullmatch(value):
         return Site(file, "path", "", leaf.way, keys=leaf.keys)
     if ("tag" in key or key.endswith("version")) and key not in NO_IMAGE_VERSION and _is_tag(value):
-        return Site(file, "path", "", leaf.way, keys=leaf.keys, strong="tag" in key)
+        tagged = not TAG_AND_DIGEST.fullmatch(value)
+        return Site(file, "path", "", leaf.way, keys=leaf.keys, strong="tag" in key, tagged=tagged)
     return None
 
 
@@ -179,10 +187,16 @@ def _blocks(leaves: Sequence[Leaf], file: str) -> Iterator[Unusable]:
                 file,
                 f"{where} is a block of text; a value in it cannot be set: write it as keys (valuesObject, values)",
             )
-        elif "images" in leaf.keys and re.fullmatch(r"[\w./-]+=[\w.:/@-]+", leaf.node.value):
-            yield Unusable(
-                file, f"{'.'.join(leaf.keys)} has the form name=image, which no target can set; use kustomization.yaml"
-            )
+
+
+def _overrides(leaves: Sequence[Leaf], file: str) -> Iterator[Site | Unusable]:
+    """kustomize's images as Argo CD's Applications write them: `name=new/name:tag`."""
+    for leaf in leaves:
+        found = OVERRIDE.fullmatch(leaf.node.value) if leaf.way[-3:-1] == ("kustomize", "images") else None
+        if found and found["old"] and (found["tag"] or found["digest"]):
+            yield Site(file, "image", found["old"], repository=found["name"], keys=("images",))
+        elif found and found["old"]:
+            yield Unusable(file, f"{leaf.node.value} has neither tag nor digest; write the one that runs now")
 
 
 def _leaves(node: yaml.Node, way: Way, shared: set[int]) -> Iterator[Leaf]:

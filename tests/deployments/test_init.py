@@ -218,6 +218,113 @@ def test_a_customer_that_could_not_be_released_is_told(made: Callable) -> None:
     assert "shared through an anchor" in " ".join(done.stdout.split())
 
 
+R_DIGEST = f"{R}/api@sha256:{'1' * 64}"
+OBJECTS = {
+    "argocd": {
+        f"argocd/{c}.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+        f"metadata: {{name: shop-{c}, namespace: argocd, labels: {{app: shop}}}}\nspec: {{project: web}}\n"
+        for c in ("bre", "dal")
+    },
+    "flux": {
+        f"clusters/{c}.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+        f"metadata: {{name: shop-{c}, namespace: flux-{c}}}\nspec: {{path: ./customers/{c}, wait: true}}\n"
+        for c in ("bre", "dal")
+    },
+    "kubernetes": {},
+}
+WORKLOADS = {
+    f"customers/{c}/api.yaml": "apiVersion: apps/v1\nkind: StatefulSet\n"
+    f"metadata: {{name: api, namespace: shop-{c}}}\nspec:\n  template:\n    spec:\n      containers:\n"
+    f"      - name: main\n        image: {R_DIGEST}\n"
+    for c in ("bre", "dal")
+}
+
+
+@pytest.mark.parametrize("way", OBJECTS)
+def test_customers_are_seen_by_what_rolls_them_out_and_over_http_once_the_comment_is_taken(
+    way: str, made: Callable
+) -> None:
+    there = made({"api/Dockerfile": DOCKERFILE}, {**WORKLOADS, **OBJECTS[way]})
+    done = there.run()
+    assert done.returncode == 0, done.stderr
+    rollout = load_config(there.output).rollout
+    assert rollout.verify == way
+    if rollout.argocd:
+        said = rollout.argocd.model_dump(include={"application", "project", "selector", "app_namespace"})
+        assert said == {
+            "application": "shop-{customer}",
+            "project": "web",
+            "selector": "app=shop",
+            "app_namespace": None,
+        }
+    if rollout.flux:
+        assert (rollout.flux.kustomization, rollout.flux.namespace) == ("shop-{customer}", "flux-{customer}")
+    if rollout.kubernetes:
+        api = rollout.kubernetes.workloads["api"]
+        assert rollout.kubernetes.namespace == "shop-{customer}"
+        assert (api.kind, api.name, api.container) == ("StatefulSet", "api", "main")
+    text = there.output.read_text()
+    before, _, after = text.partition("rollout:\n")
+    commented = after.partition("  # Or over HTTP")[2].splitlines()[1:]
+    there.output.write_text(before + "rollout:\n" + "\n".join(line.removeprefix("# ") for line in commented) + "\n")
+    assert load_config(there.output).rollout.verify == "http"
+
+
+def test_applications_with_tags_are_seen_by_their_pods_too(made: Callable) -> None:
+    there = made(
+        {"api/Dockerfile": DOCKERFILE},
+        {**{f"customers/{c}/values.yaml": values() for c in ("bre", "dal")}, **OBJECTS["argocd"]},
+    )
+    there.run()
+    rollout = load_config(there.output).rollout
+    assert rollout.verify == "argocd"
+    assert rollout.kubernetes is not None
+    assert "made up: no workload runs its image" in there.output.read_text()
+
+
+def test_kustomizations_that_wait_for_nothing_are_seen_by_their_pods_or_told(made: Callable) -> None:
+    objects = {name: text.replace(", wait: true", "") for name, text in OBJECTS["flux"].items()}
+    there = made({"api/Dockerfile": DOCKERFILE}, {**WORKLOADS, **objects})
+    there.run()
+    assert load_config(there.output).rollout.kubernetes is not None
+    there.gitops.commit(
+        {**dict.fromkeys(WORKLOADS), **{f"customers/{c}/values.yaml": values() for c in ("bre", "dal")}}
+    )
+    there.run("--force")
+    assert load_config(there.output).rollout.kubernetes is None
+    assert "CHECK: A Kustomization without `wait: true` is ready before anything runs" in there.output.read_text()
+
+
+def test_applications_that_take_their_files_elsewhere_are_not_believed(made: Callable) -> None:
+    applications = {
+        f"customers/{c}.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+        f"metadata: {{name: shop-{c}}}\nspec:\n  source: {{repoURL: https://charts.example.no/shop, chart: shop,\n"
+        "    helm: {parameters: [{name: api.image.tag, value: v1}]}}\n"
+        for c in ("bre", "dal")
+    }
+    there = made({"api/Dockerfile": DOCKERFILE}, applications)
+    done = there.run()
+    assert done.returncode == 0, done.stderr
+    assert load_config(there.output).rollout.verify == "http"
+    assert "does not tell which release" in there.output.read_text()
+
+
+def test_images_of_kustomize_in_applications_are_places_too(made: Callable) -> None:
+    applications = {
+        f"apps/{c}.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+        f"metadata: {{name: shop-{c}}}\nspec:\n  source: {{repoURL: https://git.example.no/gitops, path: {c},\n"
+        f"    kustomize: {{images: ['api={R}/api:v1']}}}}\n"
+        for c in ("bre", "dal")
+    }
+    there = made({"api/Dockerfile": DOCKERFILE}, applications)
+    done = there.run()
+    assert done.returncode == 0, done.stderr
+    assert_whole(there, {"bre", "dal"}, {"api"})
+    config = load_config(there.output)
+    assert config.gitops.targets["api"][0].image == "api"
+    assert (config.rollout.verify, config.rollout.argocd.repository) == ("argocd", "https://git.example.no/gitops")  # type: ignore[union-attr]
+
+
 def test_nothing_recognised_says_what_was_looked_for_and_leaves_no_file(made: Callable) -> None:
     none = made({"api/Dockerfile": DOCKERFILE}, {"README.md": "nothing\n", "x.yaml": "image: redis:7\n"})
     done = none.run()
