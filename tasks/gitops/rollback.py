@@ -20,6 +20,7 @@ from tasks.gitops.yaml_bytes import CannotEdit
 from tasks.models import Back, CommitId, Deployed, Hold, Image, Reason, Release, RollbackCommit
 
 CONTRACT = "Slipway-Contract"
+FROM = "Slipway-Rollback-From"
 HISTORY = 200
 
 
@@ -28,7 +29,8 @@ def rollback(config: Config, customers: Sequence[str], wanted: Hold, release: Co
 
     The databases stay as they are: migrations are not taken back, so a contract that has run in between refuses it,
     and so do files that a person has changed since. With `release` only customers that run it are put back, so that a
-    second run does not go back twice. All customers are put back, or none: raises `ReleaseRefused` with what is wrong at each.
+    second run does not go back twice; nor does one with the same hold. A release that was rolled back is none to go back
+    to. All customers are put back, or none: raises `ReleaseRefused` with what is wrong at each.
     """
     done = put_back(config, customers, wanted, release)
     if done.refused:
@@ -87,6 +89,9 @@ class _Attempt:
         if self.release and stated.release.commit != self.release:
             self._already(stated)
             return {}
+        if not self.release and stated.hold == self.wanted and (left := _left(layout.tip, name)):
+            self._done(stated, left)
+            return {}
         before = _before(layout.tip.mirror, layout.tip.commit, name, stated.release.commit)
         images = tuple(_image(self.config, component, deployed) for component, deployed in before.components.items())
         # The database is where the newer release left it.
@@ -102,18 +107,28 @@ class _Attempt:
             raise CannotEdit(
                 f"it no longer runs {(self.release or '')[:7]}", "see `slipway status`; nothing was put back"
             )
+        self._done(stated, self.release)
+
+    def _done(self, stated: State, left: CommitId) -> None:
+        """What a run before this one did to the customer."""
+        assert stated.release is not None  # noqa: S101 - both callers have looked
         images = tuple(_image(self.config, c, d) for c, d in stated.release.components.items())
         back = Release(commit=stated.release.commit, subject="rollback", images=images, head=stated.release.head)
-        self.backs.append(Back(customer=stated.customer, from_commit=self.release, to=back))
+        self.backs.append(Back(customer=stated.customer, from_commit=left, to=back))
 
 
 def _before(mirror: Mirror, tip: str, name: str, current: str) -> Released:
-    """The release that the state file said before the current one. Raises `CannotEdit` when a contract has run since."""
+    """The release that the state file said before the current one. Raises `CannotEdit` when a contract has run since.
+
+    What the customer was rolled back from is passed over, or a second rollback would go forward to it.
+    """
     contracts: list[str] = []
-    log = mirror.run("log", f"--max-count={HISTORY}", "--format=%H", tip, "--", state.path(name))
-    for commit in log.splitlines():
+    passed, rolled_back = {current}, False
+    for commit in _history(mirror, tip, name):
         found = _released(mirror, commit, name)
-        if found and found.commit != current:
+        if found and rolled_back:
+            passed.add(found.commit)
+        if found and found.commit not in passed:
             if contracts:
                 said = ", ".join(sorted(set(contracts)))
                 raise CannotEdit(
@@ -121,8 +136,25 @@ def _before(mirror: Mirror, tip: str, name: str, current: str) -> Released:
                     "mend it forward: release a correction",
                 )
             return found
-        contracts += mirror.run("show", "--no-patch", f"--format=%(trailers:key={CONTRACT},valueonly)", commit).split()
+        contracts += _trailers(mirror, commit, CONTRACT)
+        rolled_back = bool(_trailers(mirror, commit, FROM))
     raise CannotEdit("there is no release before this one in its history", "release a correction instead")
+
+
+def _left(tip: Tip, name: str) -> CommitId | None:
+    """The release that the customer was put back from, when that is the last that happened to it."""
+    newest = _history(tip.mirror, tip.commit, name)[:2]
+    before = _released(tip.mirror, newest[1], name) if len(newest) == 2 else None
+    return before.commit if before and _trailers(tip.mirror, newest[0], FROM) else None
+
+
+def _history(mirror: Mirror, tip: str, name: str) -> list[str]:
+    """The commits that changed a customer's state file, newest first."""
+    return mirror.run("log", f"--max-count={HISTORY}", "--format=%H", tip, "--", state.path(name)).splitlines()
+
+
+def _trailers(mirror: Mirror, commit: str, key: str) -> list[str]:
+    return mirror.run("show", "--no-patch", f"--format=%(trailers:key={key},valueonly)", commit).split()
 
 
 def _released(mirror: Mirror, commit: str, name: str) -> Released | None:
@@ -142,6 +174,6 @@ def _image(config: Config, component: str, deployed: Deployed) -> Image:
 def _message(config: Config, done: Sequence[Back], wanted: Hold) -> str:
     lines = "".join(f"{b.customer}: {b.from_commit[:7]} -> {b.to.commit[:7]}\n" for b in done)
     facts = [("Slipway-Rollback-By", wanted.owner), ("Slipway-Rollback-Reason", wanted.reason)]
-    facts += [("Slipway-Rollback-From", b) for b in sorted({b.from_commit for b in done})]
+    facts += [(FROM, b) for b in sorted({b.from_commit for b in done})]
     trailers = "".join(f"{key}: {printable(value)}\n" for key, value in facts)
     return f"{config.app.name}: {', '.join(b.customer for b in done)} back\n\n{lines}\n{trailers}"

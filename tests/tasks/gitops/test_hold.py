@@ -115,6 +115,36 @@ def test_a_rollback_restores_the_files_and_holds_exactly_those_customers(world: 
     assert promote(world, release_of(world.commits[2], 3), "bre").promotions[0].standing == "promote"
 
 
+def test_a_second_rollback_never_goes_forward_to_the_release_that_was_left(world: SimpleNamespace) -> None:
+    for number, commit in enumerate(world.commits, 1):
+        promote(world, release_of(commit, number), "bre", "dal")
+    first, second, third = world.commits
+    rollback(world.config, ["bre"], AUDIT)
+    done = rollback(world.config, ["bre"], Hold(reason="further", owner="kari"))
+    assert [(b.from_commit, b.to.commit) for b in done.customers] == [(second, first)]
+    with pytest.raises(ReleaseRefused, match="there is no release before this one"):
+        rollback(world.config, ["bre"], Hold(reason="still further", owner="kari"))
+    release_hold(world.config, ["bre"], "ola")
+    promote(world, release_of(third, 3), "bre")
+    done = rollback(world.config, ["bre"], AUDIT)
+    assert [(b.from_commit, b.to.commit) for b in done.customers] == [(third, first)]
+
+
+def test_the_same_rollback_again_writes_nothing(world: SimpleNamespace) -> None:
+    for number, commit in enumerate(world.commits, 1):
+        promote(world, release_of(commit, number), "bre", "dal")
+    first = rollback(world.config, ["bre", "dal"], AUDIT)
+    again = rollback(world.config, ["bre", "dal"], AUDIT)
+    assert (first.created, again.created, again.commit) == (True, False, first.commit)
+    assert [(b.customer, b.from_commit, b.to.commit) for b in again.customers] == [
+        (b.customer, b.from_commit, b.to.commit) for b in first.customers
+    ]
+    promote(world, release_of(world.commits[2], 3), "fjord")
+    hold(world.config, ["fjord"], AUDIT)
+    with pytest.raises(ReleaseRefused, match="no release before"):  # held as asked, but nobody put it back
+        rollback(world.config, ["fjord"], AUDIT)
+
+
 def test_a_rollback_over_a_contract_is_refused_by_its_name_and_writes_nothing(world: SimpleNamespace) -> None:
     promote(world, release_of(world.commits[0], 1), "bre", "dal")
     contract = release_of(world.commits[1], 2).model_copy(update={"contracts": ("0007",)})
