@@ -21,6 +21,7 @@ from tasks.models import Reason
 
 TIMEOUT_SECONDS = 120
 STALE_SECONDS = 3600
+PACKS = 50
 # No system or user configuration, no prompts, no hooks; a repository's own content must not decide what runs here.
 ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -36,6 +37,9 @@ OPTIONS = [
     "gc.auto=0",
     "-c",
     "maintenance.auto=false",
+    # A fetch comes as one pack or not at all: unpacked, one that was killed may leave a commit without its trees.
+    "-c",
+    "fetch.unpackLimit=1",
     "-c",
     "transfer.credentialsInUrl=die",
     "-c",
@@ -163,6 +167,10 @@ class Mirror:
 
         Every git of ours ends within two minutes, and until then a lock is in nobody's way: see `fetch`.
         """
+        if len(list((self.directory / "objects/pack").glob("*.pack"))) > PACKS:
+            # Rolls small packs up and keeps every object, also what no ref names: blobs of edits that wait for an approval.
+            with contextlib.suppress(GitFailed):  # another process does it
+                self.run("repack", "--quiet", "--geometric=2", "-d")
         for left in (*self.directory.rglob("*.lock"), *(self.directory / "objects").rglob("tmp_*")):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > STALE_SECONDS:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
@@ -59,7 +60,8 @@ def watch(lanes: list[Lane], limit_seconds: float) -> dict[str, Ending]:
             now = time.monotonic()
             due = [lane for lane in resting if lane.due <= now]
             resting = [lane for lane in resting if lane.due > now]
-            under_way |= {pool.submit(_take, lane, deadline, limit_seconds): lane for lane in due}
+            # In the caller's context, so that what is logged there is told where the caller's lines are.
+            under_way |= {pool.submit(copy_context().run, _take, lane, deadline, limit_seconds): lane for lane in due}
             for done in _ended(under_way, min((lane.due for lane in resting), default=None)):
                 endings |= done.result()
                 lane = under_way.pop(done)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tasks import git
-from tasks.git import FETCHING, STALE_SECONDS, Mirror
+from tasks.git import FETCHING, PACKS, STALE_SECONDS, Mirror, tidy
+from tasks.gitops.push import write_blobs
 
 
 @pytest.fixture
@@ -68,3 +69,18 @@ def test_tidying_removes_what_the_dead_left_and_nothing_of_the_living(
     age(locks[0])  # as long as it is there no ref can be deleted, and nothing else is the worse for it
     git.tidy()
     assert set(refs(mirror)) == {f"{FETCHING}/{names[n]}" for n in (os.getpid(), 0)}
+
+
+def test_many_packs_become_few_and_no_object_is_lost(repository: Callable[[str], Any]) -> None:
+    remote = repository("remote")
+    mirror, commits = Mirror.open(remote.url), []
+    for n in range(PACKS + 2):
+        remote.commit({"a": f"{n}\n"})
+        commits.append(mirror.fetch("main"))
+    waiting = [f"edit {n}\n".encode() for n in range(150)]  # more than git writes loose
+    blobs = write_blobs(mirror, waiting)
+    tidy()
+    assert len(list((mirror.directory / "objects/pack").glob("*.pack"))) < PACKS / 4
+    assert all(mirror.run_bytes("cat-file", "blob", b) == c for b, c in zip(blobs, waiting, strict=True))
+    assert mirror.run("rev-list", "--count", commits[-1]) == str(PACKS + 2)
+    assert mirror.fetch("main") == commits[-1]
