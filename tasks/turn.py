@@ -2,28 +2,74 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+from uuid import UUID
 
+import httpx
 from prefect import get_client
-from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 log = logging.getLogger(__name__)
-WAIT_SECONDS = 5
-# A missing limit is an error. A lease that cannot be renewed is not: the push behind it is safe without.
-LEASE: dict[str, Any] = {"occupy": 1, "strict": True, "lease_duration": 60, "raise_on_lease_renewal_failure": False}
+WAIT_SECONDS = 5.0
+POLL_SECONDS = 0.2
+LEASE_SECONDS = 60  # the server's least: so long is the queue blocked by a holder that was killed
+TAKEN = 423
 
 
 @contextmanager
 def turn(repository: str) -> Iterator[None]:
-    """A place among those who write there. A courtesy that saves tries: who has waited long enough goes on without one."""
+    """A place among those who write there: one slot of a global concurrency limit of the Prefect server.
+
+    A courtesy that saves tries: who has waited long enough goes on without one, and so does who gets no answer at once (a
+    server on SQLite says 503 when it is busy). A ring is written long before the lease ends, so it is not renewed.
+    """
     name = f"gitops-{hashlib.sha256(repository.encode()).hexdigest()[:12]}"
     with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(name, 1)
-    with ExitStack() as stack:
+        lease = _lease(client, name)
         try:
-            stack.enter_context(concurrency(name, timeout_seconds=WAIT_SECONDS, **LEASE))
-        except TimeoutError:
-            log.info("others write to %s for %d s; going on without a turn", repository, WAIT_SECONDS)
-        yield
+            yield
+        finally:
+            _give_back(client, lease)
+
+
+def _lease(client: Any, name: str) -> UUID | None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    try:
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            _make_limit(client, name)
+            while time.monotonic() < deadline:
+                if (lease := _slot(client, name)) is not None:
+                    return lease
+                time.sleep(POLL_SECONDS)
+        log.info("others have been writing for %g s; going on without a turn", WAIT_SECONDS)
+    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        log.info("going on without a turn: %s", str(error).partition(" for url")[0])
+    return None
+
+
+def _make_limit(client: Any, name: str) -> None:
+    with suppress(ObjectAlreadyExists):  # made by another release at the same moment
+        client.upsert_global_concurrency_limit_by_name(name, 1)
+
+
+def _slot(client: Any, name: str) -> UUID | None:
+    """The lease of the one slot; None while somebody else has it."""
+    try:
+        answer = client.increment_concurrency_slots_with_lease([name], 1, "concurrency", LEASE_SECONDS)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code == TAKEN:
+            return None
+        raise
+    return UUID(answer.json()["lease_id"])
+
+
+def _give_back(client: Any, lease: UUID | None) -> None:
+    try:
+        if lease:
+            client.release_concurrency_slots_with_lease(lease)
+    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        log.info("the turn ends by itself in %d s: %s", LEASE_SECONDS, error)

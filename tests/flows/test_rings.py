@@ -3,6 +3,7 @@
 Customers answer what the GitOps branch says at that moment; who rolls out is not the matter here.
 """
 
+import hashlib
 import json
 import subprocess
 import time
@@ -16,6 +17,7 @@ import pytest
 import yaml
 from prefect.states import AwaitingRetry
 
+from tasks.turn import turn
 from tests.contracts import ContractServer
 from tests.tasks.forge.gitea_stand_in import GiteaStandIn
 from tests.tasks.forge.stand_in import NAME, TOKEN
@@ -242,3 +244,21 @@ def test_a_large_ring_is_a_few_tasks_and_every_customer_has_its_outcome(small: A
         *((f"c{n:02d}", "promoted") for n in range(20)),
         *((c, "promoted") for c in ("bre", "dal", "fjord")),
     }
+
+
+def test_who_writes_holds_the_one_slot_of_its_repository_and_gives_it_back(servers: Any) -> None:
+    from prefect import get_client
+
+    name = f"gitops-{hashlib.sha256(b'some repository').hexdigest()[:12]}"
+
+    def taken() -> int:
+        with get_client(sync_client=True) as client:
+            return client.read_global_concurrency_limit_by_name(name).active_slots
+
+    def while_writing() -> int:
+        with turn("some repository"):
+            return taken()
+
+    # A server on SQLite that is busy at that moment gives none, and nobody waits for it.
+    assert any(while_writing() == 1 for _ in range(5))
+    assert taken() == 0
