@@ -157,10 +157,17 @@ class Mirror:
     def remote_head(self, branch: str) -> str | None:
         """Where a branch is at the remote; None when it is not there. Raises `ServiceUnavailable`."""
         try:
-            line = self.run("ls-remote", self.url, f"refs/heads/{branch}")
+            lines = self.run("ls-remote", self.url, f"refs/heads/{branch}").splitlines()
         except GitFailed as error:
             raise _no_answer(self.url, error) from error
-        return line.split()[0] if line else None
+        # It lists refs that end so, too: somebody may call a branch x/refs/heads/main.
+        heads = {name: commit for commit, _, name in (line.partition("	") for line in lines)}
+        return heads.get(f"refs/heads/{branch}")
+
+    def tip(self, branch: str) -> str:
+        """As `fetch`, but only asks where the branch is when that commit is here already, which is several times as quick."""
+        head = self.remote_head(branch)
+        return head if head and self.has_commit(head) else self.fetch(branch)
 
     def tidy(self) -> None:
         """Removes what killed processes left: locks and unfinished objects an hour old, refs of fetches that no longer run.

@@ -53,10 +53,10 @@ MUTANTS = (
     Mutant(
         "retry by the text of the message",
         "push.py",
-        "            now = _look(config, mirror)\n            if",
-        '            if "stale info" not in said and "non-fast-forward" not in said:\n'
-        "                raise ServiceUnavailable.because(said)\n"
-        "            now = _look(config, mirror)\n            if",
+        "                now = _look(config, mirror)\n            if",
+        '                if "stale info" not in said and "non-fast-forward" not in said:\n'
+        "                    raise ServiceUnavailable.because(said)\n"
+        "                now = _look(config, mirror)\n            if",
         LOST,
         "who_comes_first or was_taken",
     ),
@@ -228,6 +228,14 @@ MUTANTS = (
         "not mirror.has_commit(revision)",
         GATES,
         "another_line",
+    ),
+    Mutant(
+        "a branch with a name like main's taken for it",
+        "../git.py",
+        'tips.get(f"refs/heads/{branch}", "")',
+        'next(iter(tips.values()), "")',
+        ORDER,
+        "name_like_mains",
     ),
     Mutant("hostile names taken", "layout.py", "if is_name(n))", "if n)", HOSTILE, "left_alone"),
 )

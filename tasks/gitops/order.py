@@ -40,5 +40,5 @@ def app_mirror(config: Config, commit: str) -> Mirror:
 def left_main(config: Config, commit: str) -> str:
     """Empty while main still has the commit; else where main is now: somebody rewound it since the release began."""
     mirror = Mirror.open(config.app.repository)
-    tip = mirror.fetch(config.app.branch)
+    tip = mirror.tip(config.app.branch)
     return "" if mirror.is_ancestor(commit, tip) else tip

@@ -36,14 +36,17 @@ def swap(config: Config, mirror: Mirror, tip: str, make: Callable[[str], str | N
     merged, rebased or forced. Raises `ServiceUnavailable` when the remote takes no push.
     """
     refused, moved = 0, 0
-    with turn(config.gitops.repository):
+    with turn(config.gitops.repository) as waited:
         while True:
             begun = time.monotonic()
             if (commit := make(tip)) is None:
                 return tip, False
-            if not (said := _push(config, mirror, commit, tip)):
-                return commit, True
-            now = _look(config, mirror)
+            # Who had to wait for a turn comes late, most likely: to ask costs less than to push.
+            now = mirror.tip(config.gitops.branch) if waited and not moved + refused else tip
+            if now == tip:
+                if not (said := _push(config, mirror, commit, tip)):
+                    return commit, True
+                now = _look(config, mirror)
             if mirror.is_ancestor(commit, now):
                 log.info("the push was taken although its answer was lost")
                 return commit, True

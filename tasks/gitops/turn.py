@@ -22,28 +22,30 @@ POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def turn(repository: str) -> Iterator[None]:
+def turn(repository: str) -> Iterator[bool]:
     """Waits until it is this writer's turn at a repository, or until patience ends, and keeps it for the length of a block.
 
-    A process that dies gives its turn back (flock(2)).
+    Gives whether it had to wait. A process that dies gives its turn back (flock(2)).
     """
     name = hashlib.sha256(repository.encode()).hexdigest()[:16]
     try:
         file = os.open(_folder() / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         log.info("no place to wait for a turn: %s", error)
-        yield
+        yield False
         return
     try:
-        _wait(file, time.monotonic() + PATIENCE_SECONDS)
-        yield
+        yield _waited(file, time.monotonic() + PATIENCE_SECONDS)
     finally:
         os.close(file)
 
 
-def _wait(file: int, until: float) -> None:
+def _waited(file: int, until: float) -> bool:
+    waited = False
     while not _is_free(file) and time.monotonic() < until:
+        waited = True
         time.sleep(random.uniform(0, POLL_SECONDS))  # noqa: S311 - not a secret
+    return waited
 
 
 def _is_free(file: int) -> bool:

@@ -1,4 +1,4 @@
-"""Runs every proof of this folder and prints one line for each figure, as measured: cases, wrong ones, seconds, longest wait."""
+"""Runs every proof of this folder and prints one line for each figure, as measured: cases, wrong ones, seconds, longest."""
 
 import sys
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ class Figure:
     wrong: int = 0
     skipped: int = 0
     seconds: float = 0
-    longest_wait: float = 0
+    longest: float = 0
+    """Seconds that one case took; where a test tells it, that one writer waited."""
 
     def add(self, report: pytest.TestReport, told: dict) -> None:
         """One test. It counts as one case, and as a wrong one when it failed, unless it says more exactly."""
@@ -29,7 +30,7 @@ class Figure:
             return
         self.cases += told.get("cases", 1)
         self.wrong += max(told.get("wrong", 0), int(report.failed))
-        self.longest_wait = max(self.longest_wait, told.get("longest_wait", report.duration))
+        self.longest = max(self.longest, told.get("longest_wait", report.duration))
 
 
 @dataclass
@@ -47,9 +48,9 @@ class Figures:
 
     def lines(self) -> list[str]:
         """A table with one line for each figure that has a case."""
-        head = f"{'figure':32} {'cases':>7} {'wrong':>6} {'skipped':>8} {'seconds':>8} {'longest wait':>13}"
+        head = f"{'figure':32} {'cases':>7} {'wrong':>6} {'skipped':>8} {'seconds':>8} {'longest':>10}"
         rows = [
-            f"{n:32} {f.cases:7} {f.wrong:6} {f.skipped:8} {f.seconds:8.1f} {f.longest_wait:11.1f} s"
+            f"{n:32} {f.cases:7} {f.wrong:6} {f.skipped:8} {f.seconds:8.1f} {f.longest:8.1f} s"
             for n, f in self.by_name.items()
             if f.cases or f.skipped
         ]

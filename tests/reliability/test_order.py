@@ -138,6 +138,15 @@ def _other_line(world: World) -> str:
     return git(world.app, *author, "commit-tree", "-p", world.commits[1], "-m", "another", tree).decode().strip()
 
 
+def test_a_branch_with_a_name_like_mains_is_not_taken_for_it(world: World) -> None:
+    edits = world.edits(3, *world.customers)
+    git(world.app, "update-ref", "refs/heads/a/refs/heads/main", world.commits[-1])
+    git(world.app, "update-ref", "refs/heads/main", world.commits[1])
+    with pytest.raises(Superseded):
+        world.write(3, edits)
+    git(world.app, "update-ref", "-d", "refs/heads/a/refs/heads/main")
+
+
 def _checked_out(world: World) -> Source:
     return check_out(world.config, ReleaseRequest(commit=world.commits[3]))
 
