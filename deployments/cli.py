@@ -123,11 +123,7 @@ def release(
         run = follow.start(_request(_commit(commit), override or [], reason, by))
         if not as_json:
             out.print(f"release {run.commit[:7]}: {run.url}", soft_wrap=True)
-        ended = (
-            follow.until_end(run, lambda line: None if as_json else out.print(escape(line), soft_wrap=True))
-            if wait
-            else None
-        )
+        ended = _followed(run, as_json) if wait else None
     if as_json:
         _print_json(
             {
@@ -221,6 +217,17 @@ def rollback(customers: Customers, reason: Why, by: By, until: Until = "", as_js
         done = rollbacks.rollback(_load(), customers, _hold(reason, by, until))
     told = ", ".join(f"{b.customer} back from {b.from_commit[:7]} to {b.to.commit[:7]}" for b in done.customers)
     _tell_commit(done, f"{told}; held until `slipway release-hold`", as_json)
+
+
+def _followed(run: Any, quiet: bool) -> Any:
+    """How the run ended. An interrupt ends the following only, and says so."""
+    from deployments import follow
+
+    try:
+        return follow.until_end(run, lambda line: None if quiet else out.print(escape(line), soft_wrap=True))
+    except KeyboardInterrupt:
+        err.print(f"no longer followed; the run goes on: {run.url}", soft_wrap=True)
+        raise typer.Exit(Exit.interrupted) from None
 
 
 def _request(commit: str, gates: list[str], reason: str, by: str) -> Any:

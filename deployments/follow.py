@@ -11,6 +11,11 @@ from tasks.models import ReleaseRequest
 
 DEPLOYMENT = "release/release"
 PAUSE_SECONDS = 1.0
+# States of Prefect in which nothing happens, and that nobody would see from here.
+WAITS = {
+    "Late": "  waits for a worker: `prefect worker start --pool slipway` starts one",
+    "AwaitingConcurrencySlot": "  waits for the release that is running",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ def plan_of(run: str) -> str:
             f"{run!r} is no run", "--run", "give the id that `slipway release` printed"
         ) from None
     with _client() as client:
+        _require_run(client, run)
         found = client.read_artifacts(
             artifact_filter=ArtifactFilter(key={"any_": ["plan"]}),
             flow_run_filter=wanted,
@@ -69,8 +75,19 @@ def plan_of(run: str) -> str:
     return str(found[0].data)
 
 
+def _require_run(client: Any, run: str) -> None:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        client.read_flow_run(UUID(run))
+    except ObjectNotFound:
+        raise ReleaseRefused.because(
+            f"there is no run {run}", _api(), "give the id that `slipway release` printed"
+        ) from None
+
+
 def until_end(run: Run, tell: Callable[[str], None]) -> Ended:
-    """Waits for the run's end, telling each step as it ends, and once when a person is asked for."""
+    """Waits for the run's end, telling each step as it ends, and once each when a person or a worker is waited for."""
     told: set[str] = set()
     with _client() as client:
         while True:
@@ -79,10 +96,17 @@ def until_end(run: Run, tell: Callable[[str], None]) -> Ended:
                 tell(line)
             if current.state and current.state.is_final():
                 return Ended(name=current.state.name or "", message=current.state.message or "")
-            if current.state and current.state.is_paused() and "asked" not in told:
-                told.add("asked")
-                tell(f"  waits for approval: {run.url}")
+            if current.state and (waits := _waits(current.state, run)) and waits not in told:
+                told.add(waits)
+                tell(waits)
             time.sleep(PAUSE_SECONDS)
+
+
+def _waits(state: Any, run: Run) -> str:
+    """What a run that does not move waits for, in words; empty while it moves."""
+    if state.is_paused():
+        return f"  waits for approval: {run.url}"
+    return WAITS.get(state.name or "", "")
 
 
 def _news(client: Any, run_id: str, told: set[str]) -> list[str]:
