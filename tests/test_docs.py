@@ -5,7 +5,10 @@ import re
 from pathlib import Path
 
 import jsonschema
+import pytest
+import yaml
 
+from tasks.config import Config, Target
 from tasks.migrations.rules.every import RULES
 from tasks.migrations.rules.page import page
 from tasks.migrations.told import schema
@@ -43,3 +46,47 @@ def test_the_catalogue_names_every_rule_and_no_other() -> None:
     ]
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert named == {r.name for r in RULES} | GRAPH
+
+
+def blocks(page: str) -> list[dict]:
+    """The YAML examples of a page."""
+    text = (DOCS.parent / page).read_text()
+    return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
+
+
+def test_the_readmes_configuration_is_one() -> None:
+    (example,) = blocks("README.md")
+    Config.model_validate(example)
+
+
+def test_every_way_to_see_customers_is_one() -> None:
+    (whole,) = blocks("README.md")
+    examples = blocks("docs/rollout.md")
+    assert [e["rollout"]["verify"] for e in examples] == ["argocd", "kubernetes", "flux"]
+    for example in examples:
+        Config.model_validate({**whole, **example})
+
+
+def test_rings_and_the_forge_are_settings() -> None:
+    (whole,), (example,) = blocks("README.md"), blocks("docs/gitops.md")
+    forge = re.search(r"`(\{kind: github.*?\})`", (DOCS / "gitops.md").read_text())
+    assert forge
+    rollout = {**whole["rollout"], **example.pop("rollout")}
+    gitops = {**whole["gitops"], "forge": yaml.safe_load(forge[1])}
+    Config.model_validate({**whole, **example, "rollout": rollout, "gitops": gitops})
+
+
+@pytest.mark.parametrize("target", re.findall(r"`(\{file: .*?\})`", (DOCS / "gitops.md").read_text()))
+def test_each_layout_of_the_table_is_a_target(target: str) -> None:
+    Target.model_validate(yaml.safe_load(target))
+
+
+def test_every_command_that_the_pages_name_is_there() -> None:
+    from typer.main import get_command
+
+    from deployments.cli import app
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    pages = "".join(p.read_text() for p in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))))
+    named = set(re.findall(r"(?:`|^)slipway ([a-z][a-z-]*)", pages, re.MULTILINE))
+    assert {"init", "status", "rollback", "migrations"} <= named <= set(commands)
