@@ -232,8 +232,8 @@ MUTANTS = (
     Mutant(
         "a branch with a name like main's taken for it",
         "../git.py",
-        'tips.get(f"refs/heads/{branch}", "")',
-        'next(iter(tips.values()), "")',
+        'heads.get(f"refs/heads/{branch}")',
+        "next(iter(heads.values()), None)",
         ORDER,
         "name_like_mains",
     ),
