@@ -130,7 +130,7 @@ def rewritten(layout: Layout, release: Release, stated: State) -> tuple[Files, d
             found = wanted(layout.tip.document(file), target, stated.customer, image)
             current[image.component] = identity(next(iter(found)).value)
             _require_ours(stated, image.component, current[image.component], set(image.names))
-            _join(values.setdefault(file, {}), found, image.component)
+            join(values.setdefault(file, {}), found, image.component)
     files: Files = {}
     for file, scalars in values.items():
         with state.named(file):
@@ -139,7 +139,8 @@ def rewritten(layout: Layout, release: Release, stated: State) -> tuple[Files, d
     return files, current
 
 
-def _join(values: dict[Scalar, str], found: Mapping[Scalar, str], component: str) -> None:
+def join(values: dict[Scalar, str], found: Mapping[Scalar, str], component: str) -> None:
+    """Adds what a component sets. Raises `CannotEdit` when another one sets the same value to something else."""
     for scalar, text in found.items():
         if values.setdefault(scalar, text) != text:
             raise CannotEdit(f"{component} and another component name the same value", "correct gitops.targets")

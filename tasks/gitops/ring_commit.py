@@ -7,8 +7,11 @@ from typing import Self
 from tasks.command import printable
 from tasks.config import Config
 from tasks.git import Mirror
+from tasks.gitops.layout import Layout
 from tasks.gitops.order import app_mirror
-from tasks.gitops.push import write_commit
+from tasks.gitops.push import write_blobs, write_commit
+from tasks.gitops.shared import joined, shared
+from tasks.gitops.tip import Tip
 from tasks.models import Edit, Edits, Release, ReleaseRequest
 
 Facts = tuple[tuple[str, str], ...]
@@ -42,7 +45,17 @@ class RingWriter:
         files = {path: blob for e in edits.edits for path, blob in e.files.items()}
         if not files:
             return None
+        files |= self._shared(edits)
         return write_commit(self.config, self.mirror, edits.tip, files, self._message(edits.edits), self.when)
+
+    def _shared(self, edits: Edits) -> dict[str, str]:
+        """The files that hold several of the customers, as blobs with the values of all of them."""
+        several = shared({e.customer: e.files for e in edits.edits})
+        if not several:
+            return {}
+        layout = Layout.of(self.config, Tip.read(self.config, edits.tip))
+        contents = [joined(layout, file, dict.fromkeys(names, self.release)) for file, names in several.items()]
+        return dict(zip(several, write_blobs(self.mirror, contents), strict=True))
 
     def _message(self, edits: Sequence[Edit]) -> str:
         names = [e.customer for e in edits if e.files]

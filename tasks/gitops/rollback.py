@@ -14,6 +14,7 @@ from tasks.gitops.fleet import require_customers
 from tasks.gitops.hold import with_hold
 from tasks.gitops.layout import Layout
 from tasks.gitops.push import swap, write_blobs, write_commit
+from tasks.gitops.shared import joined, shared
 from tasks.gitops.state import Released, State
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
@@ -71,16 +72,21 @@ class _Attempt:
 
     def contents(self, tip: str) -> dict[str, bytes]:
         """Path -> new content of every file that changes, all customers together."""
-        self.backs, self.refused, contents = [], {}, {}
+        self.backs, self.refused = [], {}
+        found: dict[str, dict[str, bytes]] = {}
         layout = Layout.of(self.config, Tip.read(self.config, tip))
         layout.load(self.names)
         for name in self.names:
             try:
-                contents |= self._one(layout, name)
+                found[name] = self._one(layout, name)
             except CannotEdit as error:
                 where = error.where or state.path(name)
                 self.refused[name] = Reason(what=f"{name}: {error.problem}", where=where, next_step=error.next_step)
-        return contents
+        contents = {path: new for files in found.values() for path, new in files.items()}
+        to = {b.customer: b.to for b in self.backs}
+        return contents | {
+            file: joined(layout, file, {n: to[n] for n in names}) for file, names in shared(found).items()
+        }
 
     def _one(self, layout: Layout, name: str) -> dict[str, bytes]:
         stated = state.of(layout.tip, name)
