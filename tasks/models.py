@@ -11,7 +11,8 @@ CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 """What an image is, as the registry answered it: `sha256:` and 64 hex digits."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 """A DNS label: customers, components, rings."""
 
 
@@ -93,10 +94,16 @@ class Customer(Value):
     name: Name
     ring: Name
     release: CommitId | None = Field(default=None, description="commit of its last release; None before the first")
-    components: dict[str, Deployed] = {}
+    components: dict[str, Deployed] = Field(default={}, description="what its last release put there")
+    runs: dict[str, str] = Field(default={}, description="component -> digest, or tag, as its files say now")
     head: str | None = Field(default=None, description="the migration head its database is at; None: no migration ran")
     hold: Hold | None = None
     problem: Reason | None = Field(default=None, description="why this customer cannot be promoted; others go on")
+
+    def is_by_hand(self, component: str) -> bool:
+        """Whether its files say another image than its last release put there."""
+        done, runs = self.components.get(component), self.runs.get(component)
+        return bool(done and runs) and runs not in (done.digest, tag_of(done.tree))
 
 
 class Fleet(Value):

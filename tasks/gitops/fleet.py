@@ -1,7 +1,8 @@
 """The fleet: every customer as the GitOps repository states it, with what is wrong with single ones."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
@@ -13,6 +14,7 @@ from tasks.gitops.yaml_bytes import CannotEdit
 from tasks.models import Customer, Fleet, Reason
 
 log = logging.getLogger(__name__)
+SHOWN = 20
 
 
 def read_fleet(config: Config) -> Fleet:
@@ -34,8 +36,7 @@ def customer(layout: Layout, name: str, ring: str) -> Customer:
     """One customer out of the contents of its files."""
     try:
         stated = state.of(layout.tip, name)
-        for component in layout.config.components:
-            layout.runs(component, name)
+        runs = {component: layout.runs(component, name) for component in layout.config.components}
     except CannotEdit as error:
         where = error.where or "GitOps repository"
         reason = Reason(what=f"{name}: {error.problem}", where=where, next_step=error.next_step)
@@ -46,6 +47,7 @@ def customer(layout: Layout, name: str, ring: str) -> Customer:
         ring=ring,
         release=done.commit if done else None,
         components=done.components if done else {},
+        runs=runs,
         head=done.head if done else None,
         hold=stated.hold if state.holds(stated.hold) else None,
     )
@@ -61,12 +63,23 @@ def ring_of(config: Config, name: str) -> str | None:
 
 def require_customers(names: Iterable[str], known: Iterable[str]) -> None:
     """Raises `ReleaseRefused` when a name that a person gave is no customer's."""
+    known = sorted(known)
     if unknown := sorted(set(names) - set(known)):
+        commas = "separate names with spaces; " if any("," in name for name in unknown) else ""
         raise ReleaseRefused.because(
             f"{', '.join(unknown)}: not in the GitOps repository",
             "the command line",
-            f"customers are {', '.join(sorted(known))}",
+            f"{commas}customers are {_listed(unknown, known)}",
         )
+
+
+def _listed(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """The customers; of many those whose names are like the unknown ones, else the first."""
+    if len(known) <= SHOWN:
+        return ", ".join(known) or "none yet"
+    like = sorted({c for name in unknown[:SHOWN] for c in get_close_matches(name, known, 5)})
+    shown = (like or known)[:SHOWN]
+    return f"{', '.join(shown)} and {len(known) - len(shown)} more"
 
 
 def _require_known(config: Config, names: frozenset[str]) -> None:
@@ -77,7 +90,7 @@ def _require_known(config: Config, names: frozenset[str]) -> None:
                 Reason(
                     what=f"ring {ring} names {name}, which is not in the GitOps repository",
                     where="release.yaml, rings",
-                    next_step=f"correct the name or add the customer's files; there are {', '.join(sorted(names)) or 'none yet'}",
+                    next_step=f"correct the name or add the customer's files; there are {_listed([name], sorted(names))}",
                 )
                 for ring, name in missing
             )

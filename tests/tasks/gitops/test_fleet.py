@@ -4,6 +4,8 @@ import datetime
 from types import SimpleNamespace
 
 import pytest
+from conftest_gitops import NONE, digest, release_of
+from test_commit import file_at_tip, promote
 
 from tasks.errors import ReleaseRefused
 from tasks.gitops import state
@@ -23,6 +25,18 @@ def test_customers_come_in_ring_order_before_any_release(world: SimpleNamespace)
         ("dal", "all", None, None),
     ]
     assert fleet.tip == world.gitops.git("rev-parse", "HEAD")
+
+
+def test_what_the_files_say_is_told_beside_what_a_release_put_there(world: SimpleNamespace) -> None:
+    promote(world, release_of(world.commits[0], 1), "bre", "dal")
+    world.gitops.git("pull", "--quiet", "origin", "main")
+    text = file_at_tip(world, "customers/bre/kustomization.yaml").replace(digest(1), digest(9), 1)
+    world.gitops.commit({"customers/bre/kustomization.yaml": text}, "by hand")
+    found = {c.name: c for c in read_fleet(world.config).customers}
+    assert found["bre"].runs == {"backend": digest(9), "frontend": digest(1)}
+    assert [n for n in ("backend", "frontend") if found["bre"].is_by_hand(n)] == ["backend"]
+    assert not any(found[c].is_by_hand("backend") for c in ("dal", "fjord"))
+    assert found["fjord"].runs == {"backend": NONE, "frontend": NONE}
 
 
 def test_a_ring_that_names_nobody_is_refused_with_who_is_there(world: SimpleNamespace) -> None:
