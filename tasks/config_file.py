@@ -3,14 +3,13 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from tasks.config import Config
-from tasks.config_types import Section
+from tasks.config_keys import description, problem
 from tasks.errors import ConfigInvalid
 from tasks.models import Reason
 
@@ -19,7 +18,7 @@ MAX_BYTES = 1_000_000
 
 def config_path() -> Path:
     """Where `release.yaml` is: $SLIPWAY_CONFIG, else in the working directory."""
-    return Path(os.environ.get("SLIPWAY_CONFIG", "release.yaml"))
+    return Path(os.environ.get("SLIPWAY_CONFIG") or "release.yaml")
 
 
 def load_config(path: Path | None = None) -> Config:
@@ -34,7 +33,7 @@ def load_config(path: Path | None = None) -> Config:
         raise ConfigInvalid.because(
             f"no configuration: {error.strerror}",
             str(path),
-            "write release.yaml there, or name another file in SLIPWAY_CONFIG",
+            "name the file in SLIPWAY_CONFIG, or write a first one with `slipway init`",
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigInvalid.because(
@@ -67,13 +66,11 @@ class _Document:
         """One pydantic error as file, line, key and what is allowed."""
         keys = [k for k in error["loc"] if not (isinstance(k, str) and ("[" in k or k in ("str", "constrained-str")))]
         key = ".".join(str(k) for k in keys) or "the file"
-        what = error["msg"].removeprefix("Value error, ")
-        if error["type"] == "extra_forbidden":
-            what = f"this key is not known; allowed: {', '.join(_allowed(keys[:-1]))}"
+        meant = description(keys)
         return Reason(
-            what=f"{key}: {what}",
+            what=f"{key}: {problem(error, keys)}",
             where=f"{self.path}, line {self.line(keys)}",
-            next_step="see `slipway config schema` for what is allowed there",
+            next_step=(f"meant is: {meant}; " if meant else "") + "`slipway config schema` has every key",
         )
 
     def line(self, keys: list[Any]) -> int:
@@ -85,24 +82,6 @@ class _Document:
                 break
             line, node = child
         return line
-
-
-def _allowed(keys: list[Any]) -> list[str]:
-    """The keys that the models allow at a place of the file."""
-    model: Any = Config
-    for key in keys:
-        model = (
-            model.model_fields[key].annotation
-            if _is_section(model)
-            else get_args(model)[-1 if isinstance(key, str) else 0]
-        )
-        # `Section | None` and tuples of sections: the section is what has keys.
-        model = next((a for a in get_args(model) if _is_section(a)), model) if get_origin(model) is UnionType else model
-    return sorted(model.model_fields) if _is_section(model) else []
-
-
-def _is_section(model: Any) -> bool:
-    return isinstance(model, type) and issubclass(model, Section)
 
 
 def _child(node: yaml.Node | None, key: Any) -> tuple[int, yaml.Node] | None:
@@ -126,8 +105,8 @@ def _parse(text: str, path: Path) -> _Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigInvalid.because(f"not YAML: {problem}", f"{path}{line}", "mend the syntax there") from error
+        said = getattr(error, "problem", None) or str(error)
+        raise ConfigInvalid.because(f"not YAML: {said}", f"{path}{line}", "mend the syntax there") from error
     except RecursionError as error:
         raise ConfigInvalid.because(
             "not a configuration: nested too deeply", str(path), "is this the right file?"

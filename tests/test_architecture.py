@@ -12,6 +12,7 @@ SHARED = {
     "config",
     "config_types",
     "config_rollout",
+    "config_keys",
     "config_file",
     "errors",
     "command",

@@ -45,6 +45,23 @@ def test_an_unknown_key_is_named_with_its_line_and_what_is_allowed(tmp_path: Pat
     assert_refused(tmp_path, text, "app.brunch", f"line {line}", "allowed: branch, name, repository")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "the file: must be a mapping with keys of these: app, components"),
+        ("app: {name: Shop_1, repository: x}", "app.name: must be lower-case letters, digits and dashes"),
+        ("components: {api: {path: api}}", "components.api.image: this key is missing"),
+        ("components: {api: {path: api}}", "meant is: image repository to push to, without tag"),
+        ("policy: {freeze: [{frm: fri 15:00}]}", "allowed: from, reason, rings, timezone, until"),
+        ("policy: {freeze: [{until: mon 07:00}]}", "policy.freeze.0.from: this key is missing"),
+        ("gitops: {targets: {api: [x]}}", "gitops.targets.api.0: must be a mapping with keys of these: file"),
+        ("rollout: {argocd: [x]}", "rollout.argocd: must be a mapping with keys of these: app_namespace"),
+    ],
+)
+def test_what_is_wrong_is_told_in_words_of_the_file(tmp_path: Path, text: str, told: str) -> None:
+    assert_refused(tmp_path, text, told)
+
+
 def test_every_wrong_key_is_told_in_one_run(tmp_path: Path) -> None:
     text = (
         GOOD.replace("port: 8000", "port: 80000")
