@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from deployments import cli_migrations
 from tasks.errors import ConfigInvalid, ServiceUnavailable, SlipwayError
@@ -22,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Takes one push to main to every customer's environment: tested, built, migrated, promoted, verified.",
     epilog="Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 a server is not there, 130 interrupted.",
 )
@@ -30,6 +31,24 @@ app.add_typer(config_app, name="config")
 app.add_typer(cli_migrations.app, name="migrations")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        out.print(f"slipway {version('slipway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Commit = Annotated[
@@ -143,19 +162,16 @@ def release(
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show which version every customer has, from the GitOps repository alone."""
+    from deployments import status as overview
+
     with _told():
         config, fleet = _fleet()
     if as_json:
-        _print_json(fleet.model_dump(mode="json"))
+        _print_json({"app": config.app.name, **fleet.model_dump(mode="json")})
         return
-    table = Table(title=f"{config.app.name} at {fleet.tip[:7]} of the GitOps repository", title_justify="left")
-    for column in ("customer", "ring", "release", *config.components, "head", ""):
-        table.add_column(column, overflow="fold")
-    for c in fleet.customers:
-        versions = [c.components[n].revision[:7] if n in c.components else "-" for n in config.components]
-        note = f"held by {c.hold.owner}: {c.hold.reason}" if c.hold else c.problem.what if c.problem else ""
-        table.add_row(c.name, c.ring, (c.release or "-")[:7], *versions, c.head or "-", escape(note))
-    out.print(table)
+    # COLUMNS is obeyed without a terminal too; a pipe without it gets whole lines.
+    width = out.width if out.is_terminal or os.environ.get("COLUMNS") else None
+    sys.stdout.writelines(f"{line}\n" for line in overview.lines(config, fleet, width))
 
 
 @app.command()
@@ -185,7 +201,9 @@ def plan(
 
 Customers = Annotated[list[str], typer.Argument(help="Names of customers.", show_default=False)]
 Why = Annotated[str, typer.Option("--reason", help="Why; people read it in plan, status and report.", prompt=False)]
-Until = Annotated[str, typer.Option("--until", help="Last day, as 2030-01-31; without it until somebody lets go.")]
+Until = Annotated[
+    str, typer.Option("--until", help="Last day (UTC), as 2030-01-31; without it until somebody lets go.")
+]
 
 
 @app.command()
@@ -204,7 +222,7 @@ def release_hold(customers: Customers, by: By, as_json: Json = False) -> None:
     from tasks.gitops import hold as holds
 
     with _told():
-        done = holds.release_hold(_load(), customers, by)
+        done = holds.release_hold(_load(), customers, _owner(by))
     _tell_commit(done, f"{', '.join(done.customers)} may move again", as_json)
 
 
@@ -216,7 +234,7 @@ def rollback(customers: Customers, reason: Why, by: By, until: Until = "", as_js
     with _told():
         done = rollbacks.rollback(_load(), customers, _hold(reason, by, until))
     told = ", ".join(f"{b.customer} back from {b.from_commit[:7]} to {b.to.commit[:7]}" for b in done.customers)
-    _tell_commit(done, f"{told}; held until `slipway release-hold`", as_json)
+    _tell_commit(done, f"{told}; held until {until or '`slipway release-hold`'}", as_json)
 
 
 def _followed(run: Any, quiet: bool) -> Any:
@@ -248,17 +266,31 @@ def _request(commit: str, gates: list[str], reason: str, by: str) -> Any:
 
 
 def _hold(reason: str, by: str, until: str) -> Any:
+    """A hold as it is written. Raises `ConfigInvalid` for what people could not read later, or a day that is over."""
     import datetime
+    import re
 
     from tasks.models import Hold
 
     try:
-        last = datetime.date.fromisoformat(until) if until else None
+        last = datetime.date.fromisoformat(until) if re.fullmatch(r"\d{4}-\d\d-\d\d", until) else None
     except ValueError:
-        raise ConfigInvalid.because(f"{until!r} is no date", "--until", "write it as 2030-01-31") from None
+        last = None
+    if until and last is None:
+        raise ConfigInvalid.because(f"{until!r} is no date", "--until", "write it as 2030-01-31")
     if last and last < datetime.datetime.now(datetime.UTC).date():
         raise ConfigInvalid.because(f"{until} is over", "--until", "name a day to come")
-    return Hold(reason=reason, owner=by, until=until)
+    return Hold(reason=_said(reason, "--reason", "say why"), owner=_owner(by), until=until)
+
+
+def _owner(by: str) -> str:
+    return _said(by, "--by", "say who decides it")
+
+
+def _said(text: str, option: str, next_step: str) -> str:
+    if not text.strip():
+        raise ConfigInvalid.because("nothing is said", option, next_step)
+    return text.strip()
 
 
 def _tell_commit(done: Any, told: str, as_json: bool) -> None:
@@ -278,7 +310,7 @@ def validate(as_json: Json = False) -> None:
     with _told():
         config = _load()
     if as_json:
-        _print_json(config.model_dump(mode="json"))
+        _print_json(config.model_dump(mode="json", by_alias=True))
     else:
         out.print(
             f"{config_path()}: {config.app.name}, {len(config.components)} components, {len(config.rings)} rings: all right",

@@ -42,8 +42,9 @@ def init(app: Place, gitops_place: Place, output: Path, force: bool = False) -> 
     found = look(app, gitops_place)
     text = init_text.write(found)
     there = _read(output)
-    diff = "" if there in (None, text) else _diff(there or "", text, output)
-    if there == text or (diff and not force):
+    same = there is not None and init_text.timeless(there) == init_text.timeless(text)
+    diff = "" if there is None or same else _diff(there, text, output)
+    if same or (diff and not force):
         return Written(found=found, output=str(output), text=text, diff=diff)
     _write(output, text, replace=force)
     return Written(found=found, output=str(output), text=text, diff=diff, created=True)

@@ -233,6 +233,11 @@ def _rings(text: Text, found: Found) -> None:
     text.gap()
 
 
+def timeless(text: str) -> str:
+    """The text without the commits in its head: a push that changes nothing here makes no other file."""
+    return re.sub(r"^(#   the (?:app|GitOps repository) .*) at [0-9a-f]{12}$", r"\1", text, flags=re.MULTILINE)
+
+
 def checks(lines: Iterable[str]) -> list[int]:
     """Numbers of the lines that a person must look at."""
     return [n for n, line in enumerate(lines, 1) if "# CHECK: " in line]

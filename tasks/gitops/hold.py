@@ -28,7 +28,7 @@ class HoldCommit(Value):
 
 def hold(config: Config, customers: Sequence[str], wanted: Hold) -> HoldCommit:
     """Holds these customers in one commit; one that is held already gets the new reason, owner and end."""
-    what = f"hold {', '.join(sorted(customers))}: {wanted.reason}"
+    what = f"hold {', '.join(sorted(set(customers)))}: {wanted.reason}"
     return _write(
         config, customers, wanted, what, {"Slipway-Hold-Owner": wanted.owner, "Slipway-Hold-Until": wanted.until}
     )
@@ -37,7 +37,11 @@ def hold(config: Config, customers: Sequence[str], wanted: Hold) -> HoldCommit:
 def release_hold(config: Config, customers: Sequence[str], owner: str) -> HoldCommit:
     """Lets these customers move again with the next release."""
     return _write(
-        config, customers, None, f"let {', '.join(sorted(customers))} move again", {"Slipway-Hold-Released-By": owner}
+        config,
+        customers,
+        None,
+        f"let {', '.join(sorted(set(customers)))} move again",
+        {"Slipway-Hold-Released-By": owner},
     )
 
 
@@ -80,7 +84,7 @@ def _write(
         return write_commit(config, tip.mirror, at, files, message, when) if files else None
 
     commit, created = swap(config, tip.mirror, tip.commit, make)
-    return HoldCommit(commit=commit, created=created, customers=tuple(sorted(customers)))
+    return HoldCommit(commit=commit, created=created, customers=tuple(sorted(set(customers))))
 
 
 def _contents(tip: Tip, customers: Sequence[str], wanted: Hold | None) -> dict[str, bytes]:

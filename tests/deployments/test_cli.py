@@ -11,18 +11,19 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-PROGRAM = str(Path(sys.executable).parent / "slipway")
+PROGRAM = [sys.executable, "-m", "deployments"]
+ROOT = Path(__file__).parents[2]
 NONE = "sha256:" + "0" * 64
 
 
 def slipway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PROGRAM, *arguments],
+        [*PROGRAM, *arguments],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "COLUMNS": "100", **env},
+        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT), **env},
     )
 
 
@@ -89,9 +90,57 @@ def test_a_broken_configuration_is_a_usage_error(shop: SimpleNamespace) -> None:
     assert done.stdout == ""
 
 
-def test_a_missing_configuration_says_where_it_was_looked_for(tmp_path: Path) -> None:
+def test_a_missing_configuration_says_where_it_was_looked_for_and_how_to_make_one(tmp_path: Path) -> None:
     done = slipway("status", SLIPWAY_CONFIG=str(tmp_path / "none.yaml"))
     assert (done.returncode, str(tmp_path / "none.yaml") in done.stderr) == (2, True)
+    assert "slipway init" in done.stderr
+    assert "where: release.yaml" in slipway("status", SLIPWAY_CONFIG="").stderr
+
+
+def test_the_version_is_told() -> None:
+    done = slipway("--version")
+    assert (done.returncode, done.stdout.split()[0]) == (0, "slipway")
+    assert slipway("status", "-h").returncode == 0
+
+
+def test_an_interrupt_while_the_program_is_read_is_no_traceback() -> None:
+    """The signal comes when the command line's module is looked for, wherever that is on a slow machine."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'deployments.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from deployments.__main__ import main\n"
+        "main()\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_a_remote_that_takes_no_push_is_quoted(shop: SimpleNamespace) -> None:
+    hook = Path(shop.gitops.url) / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho main is protected >&2\nexit 1\n")
+    hook.chmod(0o755)
+    done = slipway("hold", "bre", "--reason", "x", **shop.env)
+    assert (done.returncode, "main is protected" in done.stderr) == (3, True), done.stderr
+
+
+def test_a_name_that_is_none_of_many_is_answered_with_those_like_it(shop: SimpleNamespace) -> None:
+    shop.gitops.commit({f"c{n:03}.yaml": f"image: {NONE}\n" for n in range(100)})
+    done = slipway("hold", "c0422", "--reason", "x", **shop.env)
+    assert done.returncode == 1
+    assert "c042" in done.stderr
+    assert "more" in done.stderr
+    assert len(done.stderr) < 400
+
+
+def test_a_checked_configuration_as_json_has_the_keys_of_the_file(shop: SimpleNamespace) -> None:
+    freeze = "policy: {freeze: [{from: fri 15:00, until: mon 07:00, reason: weekend}]}\n"
+    shop.config.write_text(shop.config.read_text() + freeze)
+    told = json.loads(slipway("config", "validate", "--json", **shop.env).stdout)
+    assert told["policy"]["freeze"][0]["from"] == "fri 15:00"
 
 
 def test_the_schema_is_json(shop: SimpleNamespace) -> None:
@@ -146,9 +195,11 @@ def test_a_prefect_server_that_is_not_there_is_named(shop: SimpleNamespace, tmp_
 def test_hold_and_release_hold_say_what_they_wrote(shop: SimpleNamespace) -> None:
     done = slipway("hold", "bre", "--reason", "audit", "--by", "kari", "--until", "2999-12-31", **shop.env)
     assert (done.returncode, "bre held: commit" in done.stdout) == (0, True), done.stderr
-    assert "held by kari: audit" in slipway("status", **shop.env).stdout
+    assert "held by kari until 2999-12-31: audit" in slipway("status", **shop.env).stdout
     again = slipway("hold", "bre", "--reason", "audit", "--by", "kari", "--until", "2999-12-31", "--json", **shop.env)
     assert json.loads(again.stdout)["created"] is False
+    twice = slipway("hold", "bre", "bre", "--reason", "audit", "--by", "kari", "--json", **shop.env)
+    assert json.loads(twice.stdout)["customers"] == ["bre"]
     done = slipway("release-hold", "bre", "--by", "ola", **shop.env)
     assert (done.returncode, "bre may move again: commit" in done.stdout) == (0, True)
 
@@ -161,6 +212,13 @@ def test_hold_and_release_hold_say_what_they_wrote(shop: SimpleNamespace) -> Non
         (("hold", "bre", "--reason", "x", "--until", "2001-01-01"), 2, "name a day to come"),
         (("rollback", "bre", "--reason", "x"), 1, "bre: it has no release yet"),
         (("hold", "bre"), 2, "--reason"),
+        (("hold", "bre", "--reason", " "), 2, "say why"),
+        (("hold", "bre", "--reason", "x", "--by", ""), 2, "say who"),
+        (("release-hold", "bre", "--by", " "), 2, "say who"),
+        (("rollback", "bre", "--reason", ""), 2, "say why"),
+        (("hold", "bre", "--reason", "x", "--until", "20991231"), 2, "write it as 2030-01-31"),
+        (("hold", "bre", "--reason", "x", "--until", "2099-02-30"), 2, "write it as 2030-01-31"),
+        (("hold", "bre,fjord", "--reason", "x"), 1, "separate names with spaces"),
     ],
 )
 def test_a_wrong_hold_says_what_to_do_and_writes_nothing(

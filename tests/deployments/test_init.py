@@ -138,6 +138,15 @@ def test_the_same_repositories_give_the_same_bytes_and_nothing_to_do(plain: Simp
     assert (plain.output.read_bytes(), plain.output.stat().st_mtime_ns) == before
 
 
+def test_a_push_that_changes_nothing_here_leaves_nothing_to_do(plain: SimpleNamespace) -> None:
+    plain.run()
+    plain.gitops.commit({"customers/bre/note.txt": "hello\n"})
+    again = plain.run()
+    assert (again.returncode, "nothing to do" in again.stdout) == (0, True), again.stderr
+    plain.gitops.commit({"customers/elv/values.yaml": values()})
+    assert plain.run().returncode == 1
+
+
 def test_an_edited_file_is_left_and_the_difference_shown(plain: SimpleNamespace) -> None:
     plain.output.write_text("app: mine\n")
     done = plain.run()

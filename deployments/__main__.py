@@ -1,0 +1,18 @@
+"""Starts the command line; an interrupt while it is still being read ends as quietly as a later one."""
+
+import sys
+
+
+def main() -> None:
+    """`slipway`, and `python -m deployments`."""
+    try:
+        from deployments.cli import app
+
+        app(prog_name="slipway")
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
