@@ -137,7 +137,7 @@ def _soak(
     config: Config, release: Release, ring: RingPlan, commit: RingCommit, outcomes: tuple[Outcome, ...]
 ) -> tuple[Outcome, ...]:
     """Lets the ring run for a while, and looks again; a run that was killed meanwhile waits for the rest only."""
-    if not ring.soak_seconds or any(o.outcome == "failed" for o in outcomes):
+    if not ring.soak_seconds or endings.too_many_failures(config, ring.name, outcomes):
         return outcomes
     steps.soak(ring.name, steps.soak_until(ring.name, ring.soak_seconds))
     return _watch(config, release, commit)[0]

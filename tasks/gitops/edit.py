@@ -7,11 +7,10 @@ from tasks.config import Config
 from tasks.gitops import state
 from tasks.gitops.diff import diff
 from tasks.gitops.fleet import ring_of
-from tasks.gitops.layout import Layout
+from tasks.gitops.layout import Layout, runs_now
 from tasks.gitops.order import Order
 from tasks.gitops.push import write_blobs
 from tasks.gitops.state import State
-from tasks.gitops.target import identity, wanted
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit, Scalar
 from tasks.models import Edit, Edits, PendingMigration, Promotion, Release, Standing, tag_of
@@ -125,12 +124,12 @@ def rewritten(layout: Layout, release: Release, stated: State) -> tuple[Files, d
     values: dict[str, dict[Scalar, str]] = {}
     current: dict[str, str] = {}
     for image in release.images:
-        target, file = layout.place(image.component, stated.customer)
-        with state.named(file):
-            found = wanted(layout.tip.document(file), target, stated.customer, image)
-            current[image.component] = identity(next(iter(found)).value)
+        found = layout.values(image.component, stated.customer, image)
+        current[image.component] = runs_now(found)
+        with state.named(", ".join(found)):
             _require_ours(stated, image.component, current[image.component], set(image.names))
-            join(values.setdefault(file, {}), found, image.component)
+            for file, scalars in found.items():
+                join(values.setdefault(file, {}), scalars, image.component)
     files: Files = {}
     for file, scalars in values.items():
         with state.named(file):

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import PurePosixPath
@@ -12,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from tasks.config import Config, Target
 from tasks.gitops import state
-from tasks.gitops.target import identity, wanted
+from tasks.gitops.target import RunsElsewhere, identity, wanted
 from tasks.gitops.tip import REGULAR, Tip
-from tasks.gitops.yaml_bytes import CannotEdit, under
+from tasks.gitops.yaml_bytes import CannotEdit, Scalar, under
 from tasks.models import Image, Name
 from tasks.yaml_path import Entry, steps
 
@@ -46,15 +47,38 @@ class Layout:
             log.warning("not a customer's name, left alone: %s", ascii(hostile))
         return replace(layout, names=valid, with_files=frozenset(files))
 
-    def place(self, component: str, customer: str) -> tuple[Target, str]:
-        """The target that counts for a component of a customer, and its file: the first whose file is there.
+    def values(self, component: str, customer: str, image: Image) -> dict[str, dict[Scalar, str]]:
+        """What names the component's image for a customer: file -> value -> the text for this image.
 
-        Raises `CannotEdit`; a link or submodule in its place is not followed.
+        The first target counts whose file is there; Kubernetes objects may stand in several files, the others in one only.
+        Raises `CannotEdit`; a link or submodule in the way is not followed.
         """
+        target, files = self._place(component, customer)
+        found: dict[str, dict[Scalar, str]] = {}
+        for file in files:
+            with state.named(file), suppress(*([RunsElsewhere] if len(files) > 1 else [])):
+                found[file] = wanted(self.tip.document(file), target, customer, image)
+        if not found:
+            raise CannotEdit(f"no container of {', '.join(files[:3])} runs {target.manifest}", "correct gitops.targets")
+        if len(ran := {_identity(values) for values in found.values()}) > 1:
+            raise CannotEdit(
+                f"{', '.join(found)} run {len(ran)} versions of {component}", "let all of them run the same one"
+            )
+        return found
+
+    def runs(self, component: str, customer: str) -> str:
+        """What the files say that a component of a customer runs: a digest, or a tag where there is none.
+
+        Raises `CannotEdit` when there is no place for an image, or something else than an image stands there.
+        """
+        image = _any_image(component, self.config.components[component].image)
+        return runs_now(self.values(component, customer, image))
+
+    def _place(self, component: str, customer: str) -> tuple[Target, list[str]]:
         targets = self.config.gitops.targets[component]
         for target in targets:
             files = self.files(target.file, customer)
-            if len(files) > 1:
+            if len(files) > 1 and target.manifest is None:
                 raise CannotEdit(
                     f"{component} stands in {len(files)} files: {', '.join(files[:3])}", "keep one of them"
                 )
@@ -62,23 +86,12 @@ class Layout:
                 if obstacle := self.tip.obstacle(file):
                     with state.named(file):
                         raise CannotEdit(obstacle, "put a plain file of usual size there")
-                if file in self.tip.entries:
-                    return target, file
+            if files:
+                return target, files
         tried = ", ".join(t.file.replace("{customer}", customer) for t in targets)
-        gone = (
-            f", or delete {state.path(customer)} if the customer is gone" if self.matches[STATE].get(customer) else ""
-        )
+        known = bool(self.matches[STATE].get(customer))
+        gone = f", or delete {state.path(customer)} if the customer is gone" if known else ""
         raise CannotEdit(f"there is no file for {component}", f"add one of: {tried}{gone}")
-
-    def runs(self, component: str, customer: str) -> str:
-        """What the files say that a component of a customer runs: a digest, or a tag where there is none.
-
-        Raises `CannotEdit` when there is no place for an image, or something else than an image stands there.
-        """
-        target, file = self.place(component, customer)
-        with state.named(file):
-            image = _any_image(component, self.config.components[component].image)
-            return identity(next(iter(wanted(self.tip.document(file), target, customer, image))).value)
 
     def files(self, pattern: str, customer: str) -> list[str]:
         """The files that a pattern means for a customer; one without {customer} means the same for all."""
@@ -114,6 +127,16 @@ class Layout:
         for file, path in sorted(shared):
             if file in self.tip.entries:
                 yield from _entries(self.tip, file, path)
+
+
+def runs_now(found: Mapping[str, Mapping[Scalar, str]]) -> str:
+    """What a component runs by its values in one or several files, which say the same."""
+    return _identity(next(iter(found.values())))
+
+
+def _identity(values: Mapping[Scalar, str]) -> str:
+    """The first value says what runs, the others stand beside it."""
+    return identity(next(iter(values)).value)
 
 
 @cache

@@ -21,7 +21,6 @@ from tasks.gitops.recognised import (
 )
 from tasks.gitops.sites import ADDRESS, Objects, Site, Unusable
 from tasks.gitops.sites import sites as find_sites
-from tasks.gitops.target import wanted
 from tasks.gitops.tip import REGULAR, Tip
 from tasks.gitops.yaml_bytes import MAX_BYTES, CannotEdit
 from tasks.models import Image
@@ -106,11 +105,10 @@ def _check(layout: Layout, component: str, customer: str) -> Checked:
         seconds=0,
     )
     try:
-        target, file = layout.place(component, customer)
-        wanted(layout.tip.document(file), target, customer, image)
+        files = layout.values(component, customer, image)
     except CannotEdit as error:
         return Checked(component=component, customer=customer, problem=error.problem)
-    return Checked(component=component, customer=customer, file=file)
+    return Checked(component=component, customer=customer, file=", ".join(files))
 
 
 def _require_bounds(tip: Tip, repository: str) -> None:

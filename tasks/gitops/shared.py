@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from tasks.gitops import state
 from tasks.gitops.edit import join
 from tasks.gitops.layout import Layout
-from tasks.gitops.target import wanted
 from tasks.gitops.yaml_bytes import Scalar
 from tasks.models import Release
 
@@ -26,7 +25,6 @@ def joined(layout: Layout, file: str, releases: Mapping[str, Release]) -> bytes:
         values: dict[Scalar, str] = {}
         for customer, release in releases.items():
             for image in release.images:
-                target, where = layout.place(image.component, customer)
-                if where == file:
-                    join(values, wanted(layout.tip.document(file), target, customer, image), image.component)
+                found = layout.values(image.component, customer, image)
+                join(values, found.get(file, {}), image.component)
         return layout.tip.document(file).replaced(values)

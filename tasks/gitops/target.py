@@ -30,6 +30,10 @@ TAGGED = re.compile(r"(?<![A-Za-z])(?:tag|version|imagetag)(?![a-z])|(?:Tag|Vers
 WORKLOADS = ("containers", "initContainers")
 
 
+class RunsElsewhere(CannotEdit):
+    """No container of the file runs the image; another file of the customer may have one."""
+
+
 def wanted(document: Document, target: Target, customer: str, image: Image) -> dict[Scalar, str]:
     """Every value that the target means in this file for this customer, with the text that names the image.
 
@@ -207,7 +211,7 @@ def _manifest(document: Document, target: Target, image: Image) -> dict[Scalar, 
             scalar = document.scalar("containers[].image", hit)
             found[scalar] = f"{reference['name'] if target.mirror else image.repository}@{image.digest}"
     if not found:
-        raise CannotEdit(
+        raise RunsElsewhere(
             f"no container runs {target.manifest}", "correct gitops.targets, or the image of the container in this file"
         )
     ran = {identity(s.value) for s in found}
