@@ -1,0 +1,116 @@
+"""How rings move in one run of a Prefect server: git and the customers' HTTP servers are real, a retry finds what was stored."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+import yaml
+from prefect import flow
+from prefect.testing.utilities import prefect_test_harness
+
+from tasks import ring as rings
+from tasks.config import Config
+from tasks.git import Mirror
+from tasks.models import Outcome, Release, ReleaseRequest
+from tests.tasks.gitops.conftest_gitops import KUSTOMIZATION, config_for, release_of
+
+NAMES = ("bre", "dal", "fjord")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    with prefect_test_harness():
+        yield
+
+
+class Fleet:
+    """Three customers, of whom some never get further than what they ran, and releases of an app of three commits."""
+
+    def __init__(self, app: Any, gitops: Any, url: str) -> None:
+        self.gitops, self.bad = gitops, set[str]()
+        self.commits = [app.commit({"backend/a": str(n), "frontend/a": "1"}, f"change {n}") for n in range(3)]
+        gitops.commit({f"customers/{n}/kustomization.yaml": KUSTOMIZATION.format(name=n) for n in NAMES}, "customers")
+        self.settings = config_for(app.url, gitops.url).model_dump(mode="json", by_alias=True)
+        self.settings["rings"] = [{"name": "canary", "customers": ["fjord"]}, {"name": "all", "customers": "*"}]
+        versions = {"backend": "/version"}
+        self.settings["rollout"] = {"url": url, "versions": versions, "timeout": 2, "on_failure": "rollback"}
+        Mirror.open(app.url).fetch("main")
+
+    @property
+    def config(self) -> Config:
+        return Config.model_validate(self.settings)
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(["git", "-C", self.gitops.url, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def stated(self, customer: str) -> dict[str, Any]:
+        return yaml.safe_load(self.git("show", f"main:.slipway/customers/{customer}.yaml"))["release"]
+
+    def answer(self, customer: str) -> str:
+        return "0" * 40 if customer in self.bad else str(self.stated(customer)["components"]["backend"]["revision"])
+
+    def release(self, number: int, attempts: int = 1, between: Callable[[], None] = lambda: None) -> list[Outcome]:
+        """One run's outcomes; further attempts find what the first one stored, as a click on Retry does."""
+        release = release_of(self.commits[number], number + 1)
+
+        @flow(persist_result=True)
+        def run() -> list[Outcome]:
+            outcomes = self.promote(release)
+            for _ in range(attempts - 1):
+                between()
+                outcomes = self.promote(release)
+            return outcomes
+
+        return run()
+
+    def promote(self, release: Release) -> list[Outcome]:
+        from tasks import steps
+
+        config, request = self.config, ReleaseRequest(commit=release.commit)
+        plan = steps.make_plan(config, release, self.fleet(config))
+        moved = rings.Moved(plan.tip)
+        for ring in plan.rings:
+            moved = rings.promote_ring(config, request, plan, ring, moved)
+        return list(moved.outcomes)
+
+    def fleet(self, config: Config) -> Any:
+        """The fleet as the run's first attempt read it."""
+        from tasks import steps
+
+        return steps.read_fleet(config)
+
+
+@pytest.fixture
+def fleet(server: None, repository: Callable) -> Iterator[Fleet]:
+    class Customer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"commit": there.answer(self.path.split("/")[1])})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Customer) as http:
+        Thread(target=http.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{http.server_port}/{{customer}}"
+        there = Fleet(repository("app"), repository("gitops"), url)
+        yield there
+        http.shutdown()
+
+
+def named(outcomes: list[Outcome]) -> dict[str, str]:
+    return {o.customer: o.outcome for o in outcomes}
+
+
+def test_a_ring_with_failures_that_may_be_is_followed_by_the_next_one(fleet: Fleet) -> None:
+    fleet.settings["rings"][0]["max_failures"] = 1
+    fleet.release(0)
+    fleet.bad = {"fjord"}
+    assert named(fleet.release(1)) == {"fjord": "rolled back", "bre": "promoted", "dal": "promoted"}
