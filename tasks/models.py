@@ -87,6 +87,11 @@ class Hold(Value):
     owner: str
     until: str = Field(default="", description="a date, ISO 8601; empty holds until the block is removed")
 
+    @classmethod
+    def after_failure(cls, commit: str) -> "Hold":
+        """Ours, of a customer where a release failed and which was put back: it tells a later attempt that this was so."""
+        return cls(reason=f"release {commit[:7]} failed here", owner="slipway")
+
 
 class Customer(Value):
     """One isolated environment as the GitOps repository's tip states it."""
@@ -272,7 +277,7 @@ class Release(Value):
         return next(i for i in self.images if i.component == component)
 
 
-Standing = Literal["promote", "unchanged", "held", "conflict", "gone", "refused", "superseded"]
+Standing = Literal["promote", "unchanged", "held", "conflict", "gone", "refused", "superseded", "failed"]
 
 
 class Promotion(Value):

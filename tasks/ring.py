@@ -153,7 +153,7 @@ def _put_back(
     failed = [o.customer for o in outcomes if o.outcome == "failed"]
     if config.rollout.on_failure != "rollback" or not failed:
         return outcomes, commit.commit
-    hold = Hold(reason=f"release {release.commit[:7]} failed here", owner="slipway")
+    hold = Hold.after_failure(release.commit)
     done = steps.roll_back(config, failed, hold, release.commit, partly=True)
     looked = [
         (names, steps.verify_customers.submit(config, endings.release_of(done, names[0]), done, names))

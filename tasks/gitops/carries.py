@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from tasks.config import Config
-from tasks.errors import Superseded
+from tasks.errors import ReleaseRefused, Superseded
 from tasks.git import Mirror
 from tasks.gitops import state
 from tasks.gitops.layout import Layout
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
-from tasks.models import CommitId, Release
+from tasks.models import CommitId, Hold, Release
 
 COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -20,7 +20,7 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
     """Whether a revision of the GitOps branch is the ring's commit or a descendant with the release's images for the customer.
 
     Other rings and people commit to the same branch, so an exact match would wait for ever and no match at all would
-    pass too early. Raises `Superseded` for a descendant with other images for the customer, and `ServiceUnavailable` when
+    pass too early. Raises what `departed` says of a descendant with other images for the customer, and `ServiceUnavailable` when
     the remote does not answer about a revision that is not here yet.
     """
     if revision == commit:
@@ -38,22 +38,27 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
     return True
 
 
-def departed(config: Config, release: Release, customers: Sequence[str]) -> dict[str, Superseded]:
-    """The customers for whom the branch says something else than the release by now, each with what: nobody need wait for them."""
+def departed(config: Config, release: Release, customers: Sequence[str]) -> dict[str, ReleaseRefused]:
+    """The customers for whom the branch says something else than the release by now, each with what: nobody need wait for them.
+
+    `Superseded`, but for a customer that an earlier attempt has put back: there the release failed, and still has.
+    """
     tip = Mirror.open(config.gitops.repository).fetch(config.gitops.branch)
     layout = _layout(config.model_dump_json(), tip)
     layout.load(customers)
     return {c: _departed(layout, release, c) for c in customers if not _has_images(layout, release, c)}
 
 
-def _departed(layout: Layout, release: Release, customer: str) -> Superseded:
+def _departed(layout: Layout, release: Release, customer: str) -> ReleaseRefused:
+    kind: type[ReleaseRefused] = Superseded
     try:
         stated = state.of(layout.tip, customer)
+        kind = ReleaseRefused if stated.hold == Hold.after_failure(release.commit) else Superseded
         runs = f"is to run {stated.release.commit[:7]}" if stated.release else "has no release"
         held = f", held by {stated.hold.owner}: {stated.hold.reason}" if stated.hold else ""
     except CannotEdit as error:
         runs, held = error.problem, ""
-    return Superseded.because(
+    return kind.because(
         f"{customer}: the GitOps repository no longer has {release.commit[:7]} for it: it {runs}{held}",
         f"GitOps repository at {layout.tip.commit[:7]}",
         "nothing, if it was meant; otherwise release again",

@@ -13,7 +13,7 @@ from tasks.gitops.push import write_blobs
 from tasks.gitops.state import State
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit, Scalar
-from tasks.models import Edit, Edits, PendingMigration, Promotion, Release, Standing, tag_of
+from tasks.models import Edit, Edits, Hold, PendingMigration, Promotion, Release, Standing, tag_of
 
 Files = dict[str, tuple[bytes | None, bytes]]
 """Path -> content before (None: not there) and after."""
@@ -85,6 +85,8 @@ def compute(layout: Layout, order: Order, release: Release, name: str) -> Change
 
 def _against(order: Order, stated: State) -> Change | None:
     """What keeps a customer where it is: a hold, or a release that is not older."""
+    if stated.hold == Hold.after_failure(order.commit):
+        return Change("failed", f"{order.commit[:7]} failed here before, and was taken back")
     if stated.hold and state.holds(stated.hold):
         until = f" until {stated.hold.until}" if stated.hold.until else ""
         return Change("held", f"held by {stated.hold.owner}{until}: {stated.hold.reason}")

@@ -31,6 +31,7 @@ ENDED: dict[str, OutcomeName] = {
     "gone": "gone",
     "refused": "refused",
     "superseded": "superseded",
+    "failed": "failed",
 }
 NEXT = {
     "held": "slipway release-hold {customer} when it may move, then release again",
@@ -38,6 +39,7 @@ NEXT = {
     "gone": "nothing, if it was meant; otherwise restore its files",
     "refused": "mend what is named, then release again: customers that are done stay done",
     "superseded": "nothing: it runs a newer release",
+    "failed": "mend the release, then `slipway release-hold {customer}` and release again",
 }
 
 

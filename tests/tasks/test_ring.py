@@ -114,3 +114,24 @@ def test_a_ring_with_failures_that_may_be_is_followed_by_the_next_one(fleet: Fle
     fleet.release(0)
     fleet.bad = {"fjord"}
     assert named(fleet.release(1)) == {"fjord": "rolled back", "bre": "promoted", "dal": "promoted"}
+
+
+def test_a_retry_after_a_rollback_begins_no_further_ring(fleet: Fleet) -> None:
+    assert set(named(fleet.release(0)).values()) == {"promoted"}
+    fleet.bad = {"fjord"}
+    outcomes = fleet.release(1, attempts=2)
+    assert named(outcomes) == {"fjord": "rolled back", "bre": "refused", "dal": "refused"}
+    assert fleet.stated("bre")["commit"] == fleet.commits[0]
+    assert "slipway release-hold fjord" in outcomes[0].next_step
+
+
+def test_the_same_release_again_goes_no_further_than_where_it_failed(fleet: Fleet) -> None:
+    fleet.release(0)
+    fleet.bad = {"fjord"}
+    fleet.release(1)
+    fleet.bad = set()
+    outcomes = fleet.release(1)
+    assert named(outcomes) == {"fjord": "rolled back", "bre": "refused", "dal": "refused"}
+    fleet.settings["rollout"]["on_failure"] = "stop"
+    assert named(fleet.release(1)) == {"fjord": "failed", "bre": "refused", "dal": "refused"}
+    assert named(fleet.release(2)) == {"fjord": "held", "bre": "promoted", "dal": "promoted"}
