@@ -7,12 +7,13 @@ from tasks.command import printable
 from tasks.config import Config
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
-from tasks.git import Mirror
+from tasks.git import GitFailed, Mirror
 from tasks.gitops import state
 from tasks.gitops.edit import rewritten
 from tasks.gitops.fleet import require_customers
 from tasks.gitops.hold import with_hold
 from tasks.gitops.layout import Layout
+from tasks.gitops.order import Order
 from tasks.gitops.push import swap, write_blobs, write_commit
 from tasks.gitops.shared import joined, shared
 from tasks.gitops.state import Released, State
@@ -42,10 +43,15 @@ def rollback(config: Config, customers: Sequence[str], wanted: Hold, release: Co
 def put_back(
     config: Config, customers: Sequence[str], wanted: Hold, release: CommitId | None = None, partly: bool = False
 ) -> RollbackCommit:
-    """As `rollback`, with the reasons as values. `partly`: those that can go back do, whatever keeps the others."""
+    """As `rollback`, with the reasons as values.
+
+    `partly` is for a release that does it by itself: those that can go back do, whatever keeps the others, and who was
+    held by a person meanwhile stays.
+    """
     tip, names = Tip.read(config), sorted(set(customers))
-    require_customers(names, Layout.of(config, tip).names)
-    when, attempt = str(int(time.time())), _Attempt(config, names, wanted, release)
+    if not partly:
+        require_customers(names, Layout.of(config, tip).names)
+    when, attempt = str(int(time.time())), _Attempt(config, names, wanted, release, asked=not partly)
 
     def make(at: str) -> str | None:
         contents = attempt.contents(at)
@@ -65,8 +71,10 @@ def put_back(
 class _Attempt:
     """What a rollback would write at one tip: who goes back where, and what keeps the others."""
 
-    def __init__(self, config: Config, names: Sequence[str], wanted: Hold, release: CommitId | None) -> None:
-        self.config, self.names, self.wanted, self.release = config, names, wanted, release
+    def __init__(
+        self, config: Config, names: Sequence[str], wanted: Hold, release: CommitId | None, asked: bool
+    ) -> None:
+        self.config, self.names, self.wanted, self.release, self.asked = config, names, wanted, release, asked
         self.backs: list[Back] = []
         self.refused: dict[str, Reason] = {}
 
@@ -95,10 +103,14 @@ class _Attempt:
         if self.release and stated.release.commit != self.release:
             self._already(stated)
             return {}
+        if not self.asked and stated.hold and state.holds(stated.hold):
+            raise CannotEdit(
+                f"held by {stated.hold.owner}: {stated.hold.reason}", f"`slipway rollback {name}` if it shall go back"
+            )
         if not self.release and stated.hold == self.wanted and (left := _left(layout.tip, name)):
             self._done(stated, left)
             return {}
-        before = _before(layout.tip.mirror, layout.tip.commit, name, stated.release.commit)
+        before = _before(self.config, layout.tip, name, stated.release.commit)
         images = tuple(_image(self.config, component, deployed) for component, deployed in before.components.items())
         # The database is where the newer release left it.
         release = Release(commit=before.commit, subject="rollback", images=images, head=stated.release.head)
@@ -123,16 +135,18 @@ class _Attempt:
         self.backs.append(Back(customer=stated.customer, from_commit=left, to=back))
 
 
-def _before(mirror: Mirror, tip: str, name: str, current: str) -> Released:
+def _before(config: Config, tip: Tip, name: str, current: CommitId) -> Released:
     """The release that the state file said before the current one. Raises `CannotEdit` when a contract has run since.
 
-    What the customer was rolled back from is passed over, or a second rollback would go forward to it.
+    What the customer was rolled back from is passed over, or a second rollback would go forward to it; so is what is newer
+    than the current one: a person has taken that back with git.
     """
+    mirror, order = tip.mirror, Order(config, current)
     contracts: list[str] = []
     passed, rolled_back = {current}, False
-    for commit in _history(mirror, tip, name):
+    for commit in _history(mirror, tip.commit, name):
         found = _released(mirror, commit, name)
-        if found and rolled_back:
+        if found and (rolled_back or order.of(found.commit) == "newer"):
             passed.add(found.commit)
         if found and found.commit not in passed:
             if contracts:
@@ -166,7 +180,7 @@ def _trailers(mirror: Mirror, commit: str, key: str) -> list[str]:
 def _released(mirror: Mirror, commit: str, name: str) -> Released | None:
     try:
         return state.read(mirror.run_bytes("cat-file", "blob", f"{commit}:{state.path(name)}"), name).release
-    except CannotEdit:
+    except (CannotEdit, GitFailed):  # broken there, or taken away by that commit
         return None
 
 
