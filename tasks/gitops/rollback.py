@@ -156,7 +156,7 @@ def _before(config: Config, tip: Tip, name: str, current: CommitId) -> Released:
                     "mend it forward: release a correction",
                 )
             return found
-        contracts += _trailers(mirror, commit, CONTRACT)
+        contracts += [*_trailers(mirror, commit, CONTRACT), *(found.contracts if found else ())]
         rolled_back = bool(_trailers(mirror, commit, FROM))
     raise CannotEdit("there is no release before this one in its history", "release a correction instead")
 

@@ -25,6 +25,7 @@ class Released(Value):
     commit: CommitId
     head: str | None
     components: dict[str, Deployed]
+    contracts: tuple[str, ...] = ()
 
 
 class State(Value):
@@ -103,7 +104,10 @@ def write(customer: str, release: Release) -> bytes:
     """The state file of a customer that runs the release; a hold that has run out is left out."""
     quoted = json.dumps  # a commit of digits alone must stay text
     lines = [f"customer: {quoted(customer)}", "release:", f"  commit: {quoted(release.commit)}"]
-    lines += [f"  head: {quoted(release.head)}", "  components:"]
+    lines += [f"  head: {quoted(release.head)}"]
+    # Beside the commit's trailers, which do not outlive a pull request that is squashed.
+    lines += [f"  contracts: {quoted(release.contracts)}"] if release.contracts else []
+    lines += ["  components:"]
     for image in sorted(release.images, key=lambda i: i.component):
         lines += [f"    {image.component}:", f"      digest: {quoted(image.digest)}"]
         lines += [f"      revision: {quoted(image.revision)}", f"      tree: {quoted(image.tree)}"]

@@ -63,3 +63,13 @@ def test_a_rollback_never_goes_forward_to_what_a_person_took_back_with_git(faili
     with pytest.raises(ReleaseRefused, match="there is no release before this one"):
         rollback(failing.config, ["bre"], AUDIT)
     assert remote(failing, "rev-parse", "main") == tip
+
+
+def test_a_contract_is_known_also_when_a_forge_has_written_another_message(world: SimpleNamespace) -> None:
+    promote(world, release_of(world.commits[0], 1), "bre")
+    promote(world, release_of(world.commits[1], 2).model_copy(update={"contracts": ("0007", "0008")}), "bre")
+    world.gitops.git("pull", "--quiet", "origin", "main")
+    world.gitops.git("commit", "--quiet", "--amend", "-m", "Release (#7)")
+    world.gitops.git("push", "--quiet", "--force", "origin", "HEAD:refs/heads/main")
+    with pytest.raises(ReleaseRefused, match="the contract 0007, 0008 has run since"):
+        rollback(world.config, ["bre"], AUDIT)
