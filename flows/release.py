@@ -37,7 +37,7 @@ def release(request: ReleaseRequest) -> ReleaseReport:
 def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
     """Everything that can say no, at once; the end-to-end tests follow the images they run."""
     images = steps.build_images(config, source, changes)
-    tools = steps.build_test_images(config, source, changes)
+    tools = steps.build_test_images(config, source, changes, fleet)
     suites = steps.run_suites(config, changes, tools)
     migrations = steps.check_migrations(config, source, changes, fleet, tools)
     smoke = steps.run_smoke(config, source, changes, images)

@@ -162,7 +162,7 @@ def build_images(config: Config, source: Source, changes: Changes) -> list[Prefe
     return [build_image.submit(config, source, change) for change in changes.components]
 
 
-def build_test_images(config: Config, source: Source, changes: Changes) -> TestImages:
+def build_test_images(config: Config, source: Source, changes: Changes, fleet: Fleet) -> TestImages:
     """Starts one build per test target that a changed component's suites or the migrations run in."""
     wanted = {
         (change.name, suite.target): config.components[change.name]
@@ -170,7 +170,7 @@ def build_test_images(config: Config, source: Source, changes: Changes) -> TestI
         if change.changed
         for suite in config.components[change.name].suites.values()
     }
-    if (moved := _migrations(config, changes)) and moved.tool != "sql":
+    if (moved := _migrations(config, changes, fleet)) and moved.tool != "sql":
         wanted[moved.component, moved.target] = config.components[moved.component]
     return {
         (name, target): build_target.submit(config, source, component.path, component.build.dockerfile, target)
@@ -191,8 +191,8 @@ def run_suites(config: Config, changes: Changes, images: TestImages) -> list[Pre
 def check_migrations(
     config: Config, source: Source, changes: Changes, fleet: Fleet, images: TestImages
 ) -> list[PrefectFuture]:
-    """Starts the migration check, and a compatibility run of each release that customers run, when the component that holds the migrations has changed."""
-    settings = _migrations(config, changes)
+    """Starts the migration check, and a compatibility run of each release that customers run, when any customer has migrations to run."""
+    settings = _migrations(config, changes, fleet)
     if settings is None:
         return []
     image = images[settings.component, settings.target] if settings.tool != "sql" else None
@@ -203,9 +203,11 @@ def check_migrations(
     ]
 
 
-def _migrations(config: Config, changes: Changes) -> Migrations | None:
+def _migrations(config: Config, changes: Changes, fleet: Fleet) -> Migrations | None:
+    """The settings when there is something to check: a customer that is behind the others runs what they have run."""
     settings = config.migrations
-    return settings if settings and changes.component(settings.component).changed else None
+    behind = len({c.head for c in fleet.customers if c.release}) > 1
+    return settings if settings and (behind or changes.component(settings.component).changed) else None
 
 
 def run_smoke(config: Config, source: Source, changes: Changes, images: list[PrefectFuture]) -> list[PrefectFuture]:
