@@ -1,11 +1,12 @@
 """Whether what a cluster has synced is still this release: its commit, or a later one that kept a customer's images."""
 
+import logging
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 from tasks.config import Config
-from tasks.errors import ReleaseRefused, Superseded
+from tasks.errors import ReleaseRefused, ServiceUnavailable, Superseded
 from tasks.git import Mirror
 from tasks.gitops import state
 from tasks.gitops.layout import Layout
@@ -13,6 +14,7 @@ from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
 from tasks.models import CommitId, Hold, Release
 
+log = logging.getLogger(__name__)
 COMMIT = re.compile("[0-9a-f]{40}")
 
 
@@ -41,9 +43,16 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
 def departed(config: Config, release: Release, customers: Sequence[str]) -> dict[str, ReleaseRefused]:
     """The customers for whom the branch says something else than the release by now, each with what: nobody need wait for them.
 
-    `Superseded`, but for a customer that an earlier attempt has put back: there the release failed, and still has.
+    A remote that does not answer tells of nobody. Others are
+    `Superseded`, but for who was put back by an earlier attempt: there the release failed, and still has.
     """
-    tip = Mirror.open(config.gitops.repository).fetch(config.gitops.branch)
+    try:
+        tip = Mirror.open(config.gitops.repository).fetch(config.gitops.branch)
+    except (
+        ServiceUnavailable
+    ) as error:  # it only saves a wait: a git remote that is away for a moment fails no customer
+        log.warning("%s", error)
+        return {}
     layout = _layout(config.model_dump_json(), tip)
     layout.load(customers)
     return {c: _departed(layout, release, c) for c in customers if not _has_images(layout, release, c)}

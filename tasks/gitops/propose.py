@@ -48,8 +48,15 @@ def name(config: Config, release: Release, ring: RingPlan) -> str:
 
 
 def plan_now(config: Config, release: Release, edits: Edits) -> Edits:
-    """The same edits from where the branch is now: they are to be proposed again when they say something else."""
-    tip = Mirror.open(config.gitops.repository).fetch(config.gitops.branch)
+    """The same edits from where the branch is now: they are to be proposed again when they say something else.
+
+    A remote that does not answer has said nothing else yet.
+    """
+    try:
+        tip = Mirror.open(config.gitops.repository).fetch(config.gitops.branch)
+    except ServiceUnavailable as error:
+        log.warning("%s", error)
+        return edits
     return edits if tip == edits.tip else again(config, release, tip, edits)
 
 
@@ -64,15 +71,14 @@ def merged(config: Config, release: Release, ring: RingPlan, proposal: Proposal,
 
 
 def withdraw(config: Config, proposal: Proposal) -> None:
-    """Removes the branch of a proposal that has ended, if it still is where we left it."""
+    """Removes the branch of a proposal that has ended, if it still is where we left it; one that cannot be removed stays."""
     mirror = Mirror.open(config.gitops.repository)
-    if proposal.head and mirror.remote_head(proposal.branch) == proposal.head:
-        try:
-            mirror.run(
-                "push", "--quiet", _lease(proposal.branch, proposal.head), mirror.url, f":{_ref(proposal.branch)}"
-            )
-        except GitFailed as error:  # the forge may remove it at the same moment, or keep it by a rule
-            log.info("%s stays: %s", proposal.branch, error.output)
+    try:
+        if proposal.head and mirror.remote_head(proposal.branch) == proposal.head:
+            lease = _lease(proposal.branch, proposal.head)
+            mirror.run("push", "--quiet", lease, mirror.url, f":{_ref(proposal.branch)}")
+    except (GitFailed, ServiceUnavailable) as error:  # the forge may remove it at the same moment, or keep it by a rule
+        log.info("%s stays: %s", proposal.branch, error)
 
 
 def _arrived(layout: Layout, release: Release, promotion: Promotion) -> Promotion:
