@@ -10,7 +10,7 @@ from prefect.runtime import flow_run as this_run
 from tasks import report, steps
 from tasks.approval import Approval, approve, earlier
 from tasks.config import Config
-from tasks.errors import ReleaseRefused
+from tasks.errors import SlipwayError
 from tasks.failpoints import reach
 from tasks.gitops import freeze as freezing
 from tasks.gitops import propose as proposals
@@ -50,7 +50,7 @@ def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: Ring
         edits = _edits(config, plan.release, ring, moved)
         write = _propose if config.ring(ring.name).pull_request else _write
         commit = write(config, request, plan.release, ring, edits)
-    except ReleaseRefused as refused:  # frozen, rejected, or main no longer has the commit
+    except SlipwayError as refused:  # frozen, rejected, main no longer has the commit; or a remote takes no push
         return moved._replace(stopped=refused.reasons[0].what, outcomes=moved.outcomes + endings.stopped(ring, refused))
     outcomes, watched = _watch(config, plan.release, commit)
     reach("ring:watched")
@@ -139,7 +139,10 @@ def _seen(started: Sequence[tuple[list[str], PrefectFuture]]) -> dict[str, Any]:
 def _soak(
     config: Config, release: Release, ring: RingPlan, commit: RingCommit, outcomes: tuple[Outcome, ...]
 ) -> tuple[Outcome, ...]:
-    """Lets the ring run for a while, and looks again; a run that was killed meanwhile waits for the rest only."""
+    """Lets the ring run for a while, and looks again; a run that was killed meanwhile waits for the rest only.
+
+    What more failed than may ends the release without it.
+    """
     if not ring.soak_seconds or endings.too_many_failures(config, ring.name, outcomes):
         return outcomes
     steps.soak(ring.name, steps.soak_until(ring.name, ring.soak_seconds))
@@ -154,7 +157,10 @@ def _put_back(
     if config.rollout.on_failure != "rollback" or not failed:
         return outcomes, commit.commit
     hold = Hold.after_failure(release.commit)
-    done = steps.roll_back(config, failed, hold, release.commit, partly=True)
+    try:
+        done = steps.roll_back(config, failed, hold, release.commit, partly=True)
+    except SlipwayError as error:
+        return endings.not_put_back(outcomes, error), commit.commit
     looked = [
         (names, steps.verify_customers.submit(config, endings.release_of(done, names[0]), done, names))
         for same in endings.by_release(done)

@@ -83,11 +83,12 @@ def not_begun(ring: RingPlan, because: str) -> tuple[Outcome, ...]:
 
 
 def stopped(ring: RingPlan, refused: SlipwayError) -> tuple[Outcome, ...]:
-    """Outcomes of a ring that was not written: frozen, rejected, superseded."""
+    """Outcomes of a ring that was not written: frozen, rejected, superseded, or a remote took no push."""
     name: OutcomeName = "superseded" if isinstance(refused, Superseded) else "refused"
     reason = refused.reasons[0]
+    next_step = reason.next_step or "see this run's log, then retry it"
     return tuple(
-        Outcome(customer=p.customer, ring=ring.name, outcome=name, because=reason.what, next_step=reason.next_step)
+        Outcome(customer=p.customer, ring=ring.name, outcome=name, because=reason.what, next_step=next_step)
         for p in ring.promotions
     )
 
@@ -123,6 +124,11 @@ def rolled_back(outcomes: tuple[Outcome, ...], done: RollbackCommit, seen: Mappi
         else o
         for o in outcomes
     )
+
+
+def not_put_back(outcomes: tuple[Outcome, ...], error: SlipwayError) -> tuple[Outcome, ...]:
+    """The outcomes when nobody could be put back."""
+    return tuple(_stays(o, error.reasons[0]) if o.outcome == "failed" else o for o in outcomes)
 
 
 def _back(outcome: Outcome, back: Back, seen: object) -> Outcome:

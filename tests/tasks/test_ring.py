@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -31,7 +32,7 @@ class Fleet:
     """Three customers, of whom some never get further than what they ran, and releases of an app of three commits."""
 
     def __init__(self, app: Any, gitops: Any, url: str) -> None:
-        self.gitops, self.bad = gitops, set[str]()
+        self.gitops, self.bad, self.asked = gitops, set[str](), list[str]()
         self.commits = [app.commit({"backend/a": str(n), "frontend/a": "1"}, f"change {n}") for n in range(3)]
         gitops.commit({f"customers/{n}/kustomization.yaml": KUSTOMIZATION.format(name=n) for n in NAMES}, "customers")
         self.settings = config_for(app.url, gitops.url).model_dump(mode="json", by_alias=True)
@@ -52,6 +53,7 @@ class Fleet:
         return yaml.safe_load(self.git("show", f"main:.slipway/customers/{customer}.yaml"))["release"]
 
     def answer(self, customer: str) -> str:
+        self.asked.append(customer)
         return "0" * 40 if customer in self.bad else str(self.stated(customer)["components"]["backend"]["revision"])
 
     def release(self, number: int, attempts: int = 1, between: Callable[[], None] = lambda: None) -> list[Outcome]:
@@ -135,3 +137,28 @@ def test_the_same_release_again_goes_no_further_than_where_it_failed(fleet: Flee
     fleet.settings["rollout"]["on_failure"] = "stop"
     assert named(fleet.release(1)) == {"fjord": "failed", "bre": "refused", "dal": "refused"}
     assert named(fleet.release(2)) == {"fjord": "held", "bre": "promoted", "dal": "promoted"}
+
+
+def test_a_ring_with_failures_that_may_be_soaks_all_the_same(fleet: Fleet) -> None:
+    fleet.settings["rings"] = [{"name": "all", "customers": "*", "soak": 1, "max_failures": 1}]
+    fleet.release(0)
+    fleet.bad = {"fjord"}
+    seen = len(fleet.asked)
+    assert named(fleet.release(1)) == {"bre": "promoted", "dal": "promoted", "fjord": "rolled back"}
+    assert fleet.asked[seen:].count("bre") == 2, "once when it moved, once after the soak"
+
+
+def test_a_remote_that_takes_no_push_ends_with_an_outcome_for_everybody(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import steps
+
+    monkeypatch.setattr(steps.commit_ring, "retries", 0)
+    fleet.release(0)
+    hook = Path(fleet.gitops.url, "hooks/update")
+    hook.write_text("#!/bin/sh\necho disk full >&2\nexit 1\n")
+    hook.chmod(0o755)
+    outcomes = fleet.release(1)
+    assert named(outcomes) == dict.fromkeys(NAMES, "refused")
+    assert "takes no push" in outcomes[0].because
+    assert all(o.next_step for o in outcomes)
