@@ -76,7 +76,7 @@ def compute(layout: Layout, order: Order, release: Release, name: str) -> Change
         return Change("refused", f"{name} stands in no ring of release.yaml any more")
     try:
         stated = state.of(layout.tip, name)
-        return _against(order, stated) or _change(layout, release, stated)
+        return _against(order, stated) or _change(layout, order, release, stated)
     except CannotEdit as error:
         where = f" ({error.where})" if error.where else ""
         standing: Standing = "conflict" if isinstance(error, Conflict) else "refused"
@@ -101,11 +101,12 @@ def _against(order: Order, stated: State) -> Change | None:
     return None
 
 
-def _change(layout: Layout, release: Release, stated: State) -> Change:
+def _change(layout: Layout, order: Order, release: Release, stated: State) -> Change:
     changed, current = rewritten(layout, release, stated)
     done = stated.release
     same = done is not None and done.head == release.head and _digests(done.components) == _digests(release.deployed)
-    if same and not changed:
+    # What takes an earlier commit back has the images of the one before: that it is newer must be written all the same.
+    if done and same and not changed and not order.overtakes(done.commit):
         return Change("unchanged", "runs these images already", current)
     where = state.path(stated.customer)
     new = state.write(stated.customer, release)

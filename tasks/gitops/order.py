@@ -15,12 +15,24 @@ class Order:
         """Brings the commit here when it is not: a retried run may go on where nothing has been fetched yet."""
         self.commit, self.mirror = commit, app_mirror(config, commit)
         self._known: dict[str, Place] = {}
+        self._paths = sorted({c.path for c in config.components.values()})
+        self._overtaken: dict[str, bool] = {}
 
     def of(self, other: str) -> Place:
         """Whether `other` is an ancestor of the commit (older), a descendant (newer), or on no line with it."""
         if other not in self._known:
             self._known[other] = self._place(other)
         return self._known[other]
+
+    def overtakes(self, older: str) -> bool:
+        """Whether main had anything else in the components' folders between an older commit and this one, or in this one.
+
+        A release of that may be under way still: when it was taken back, nothing but the order tells that it is too late.
+        """
+        if older not in self._overtaken:
+            between = ["rev-list", "--first-parent", "--max-count=1", f"{older}..{self.commit}"]
+            self._overtaken[older] = bool(self.mirror.run(*between, "--", *(p for p in self._paths if p != ".")))
+        return self._overtaken[older]
 
     def _place(self, other: str) -> Place:
         if other == self.commit:

@@ -139,6 +139,21 @@ def test_a_newer_release_between_plan_and_push_is_not_replaced(world: SimpleName
     assert digest(2) in file_at_tip(world, "customers/bre/kustomization.yaml")
 
 
+def test_a_commit_that_was_taken_back_does_not_come_late(world: SimpleNamespace) -> None:
+    promote(world, release_of(world.commits[0], 1), "bre")
+    taken_back = release_of(world.commits[2], 1)  # the images of the first commit again
+    assert promote(world, taken_back, "bre").created
+    assert promote(world, release_of(world.commits[1], 2), "bre").promotions[0].standing == "superseded"
+    assert not promote(world, taken_back, "bre").created
+
+
+def test_a_commit_beside_the_components_writes_nothing(world: SimpleNamespace) -> None:
+    promote(world, release_of(world.commits[2], 3), "bre")
+    later = world.app.commit({"docs/a": "1"}, "a word")
+    done = promote(world, release_of(later, 3), "bre")
+    assert (done.created, done.promotions[0].standing) == (False, "unchanged")
+
+
 def test_a_branch_that_was_rewound_is_not_brought_back(world: SimpleNamespace) -> None:
     release, first = release_of(world.commits[0], 1), world.gitops.git("rev-parse", "HEAD")
     world.gitops.commit({"README.md": "secret, to be taken back\n"})

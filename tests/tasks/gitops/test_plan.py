@@ -32,10 +32,14 @@ def test_the_first_release_moves_everyone_and_shows_the_diff(world: SimpleNamesp
     assert world.gitops.git("ls-remote", "origin", "main").split()[0] == before
 
 
-def test_a_customer_that_runs_the_images_is_unchanged_even_for_a_newer_commit(world: SimpleNamespace) -> None:
-    released(world, release_of(world.commits[0], 1))
-    assert of(planned(world, release_of(world.commits[1], 1)), "bre").standing == "unchanged"
-    assert of(planned(world, release_of(world.commits[1], 1, head="0002")), "bre").standing == "promote"
+def test_a_customer_that_runs_the_images_is_unchanged_for_a_newer_commit_beside_the_components(
+    world: SimpleNamespace,
+) -> None:
+    released(world, release_of(world.commits[2], 1))
+    for number, (file, standing) in enumerate([("docs/a", "unchanged"), ("backend/a", "promote")]):
+        later = world.app.commit({file: f"later {number}"}, "a word")
+        assert of(planned(world, release_of(later, 1)), "bre").standing == standing
+        assert of(planned(world, release_of(later, 1, head="0002")), "bre").standing == "promote"
 
 
 def test_a_held_customer_stays_and_says_why(world: SimpleNamespace) -> None:
