@@ -74,13 +74,15 @@ class Tip:
 
     def document(self, path: str) -> Document:
         """A file, parsed once however many customers stand in it. Raises `CannotEdit`."""
-        if path not in self._documents:
+        if (document := self._documents.get(path)) is None:
             if (content := self.content(path)) is None:
                 raise CannotEdit(self.obstacle(path) or f"there is no {path}", "put a plain file of usual size there")
-            while len(self._documents) >= DOCUMENTS:
-                self._documents.pop(next(iter(self._documents)))
-            self._documents[path] = Document(content)
-        return self._documents[path]
+            document = Document(content)
+            # Many threads ask for the files of one commit: what one of them has found another may have dropped.
+            for old in list(self._documents)[: -DOCUMENTS + 1]:
+                self._documents.pop(old, None)
+            self._documents[path] = document
+        return document
 
     def _is_new(self, path: str) -> bool:
         return path in self.entries and path not in self._contents and not self.obstacle(path)
