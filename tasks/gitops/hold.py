@@ -56,9 +56,7 @@ def with_hold(content: bytes, customer: str, wanted: Hold | None) -> bytes:
     root = yaml.compose(text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader)
     for key, value in root.value if root else ():
         if key.value == "hold":
-            start, stop = key.start_mark.index, value.end_mark.index
-            rest = text[stop:]
-            text = text[:start] + (rest if value.flow_style is False else rest.partition("\n")[2])
+            text = text[: key.start_mark.index] + _after(text, value)
     if wanted:
         facts = ", ".join(f"{k}: {json.dumps(v)}" for k, v in wanted.model_dump().items() if v)
         text = text.rstrip("\r\n") + f"{end}hold: {{{facts}}}{end}"
@@ -66,6 +64,14 @@ def with_hold(content: bytes, customer: str, wanted: Hold | None) -> bytes:
     if state.read(new, customer) != before.model_copy(update={"hold": wanted}):
         raise CannotEdit("the hold cannot be written without touching something else", "edit the file by hand")
     return new
+
+
+def _after(text: str, value: yaml.Node) -> str:
+    """What follows a hold: the lines after its last value, with comments that stand before the next key."""
+    while isinstance(value, yaml.CollectionNode) and not value.flow_style and value.value:
+        last = value.value[-1]
+        value = last[1] if isinstance(last, tuple) else last
+    return text[value.end_mark.index :].partition("\n")[2]
 
 
 def _write(

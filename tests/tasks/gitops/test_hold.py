@@ -74,6 +74,9 @@ def test_a_push_in_between_is_kept(world: SimpleNamespace, monkeypatch: pytest.M
         b"customer: bre\nhold:\n  reason: old\n  owner: me\n  # why\nrelease: null\n",
         b"customer: bre\r\nhold: {reason: old, owner: me} # why\r\nrelease: null\r\n",
         b"customer: bre",
+        b"customer: bre\nhold:\n",
+        b"customer: bre\nhold: null # nobody\nrelease: null\n",
+        b"customer: bre\nhold:\n  owner: me\n  reason: 'old\n    lines'\n",
     ],
 )
 def test_people_may_write_a_hold_as_they_like(text: bytes) -> None:
@@ -83,6 +86,11 @@ def test_people_may_write_a_hold_as_they_like(text: bytes) -> None:
     gone = with_hold(new, "bre", None)
     assert b"hold" not in gone
     assert gone.startswith(b"customer: bre")
+
+
+def test_a_word_after_a_hold_of_several_lines_stays() -> None:
+    text = b"customer: bre\nhold:\n  reason: old\n  owner: me # me\n# call Kari before you touch this\nrelease: null\n"
+    assert with_hold(text, "bre", None) == b"customer: bre\n# call Kari before you touch this\nrelease: null\n"
 
 
 def test_a_broken_state_file_is_left_alone(world: SimpleNamespace) -> None:
