@@ -42,11 +42,13 @@ def _read(layout: Layout, name: str) -> dict[str, Entry]:
 
 
 def _kept(layout: Layout, before: Edit, now: Edit) -> Edit:
-    """The edit, or a conflict: before its first release no state file tells that a person put another value there."""
-    changed = {c: v for c, v in now.promotion.current.items() if before.promotion.current.get(c, v) != v}
-    first = layout.tip.content(state.path(now.customer)) is None
-    ours = now.promotion.coming
-    if not first or now.promotion.standing != "promote" or all(v == ours.get(c) for c, v in changed.items()):
+    """The edit, or a conflict: before a component's first release no state tells that a person put another value there."""
+    if now.promotion.standing != "promote":
+        return now
+    done, ours = state.of(layout.tip, now.customer).release, now.promotion.coming
+    new = {c: v for c, v in now.promotion.current.items() if not done or c not in done.components}
+    changed = {c: v for c, v in new.items() if v not in (ours.get(c), before.promotion.current.get(c, v))}
+    if not changed:
         return now
     told = ", ".join(f"{c} to {v[:19] or 'something else'}" for c, v in sorted(changed.items()))
     because = f"somebody changed {told} since the plan was made; make a new plan, or add a hold if it must stay"

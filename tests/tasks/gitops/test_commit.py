@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest_gitops import VALUES, commit_of, digest, edits_at, release_of
+from conftest_gitops import NONE, VALUES, commit_of, digest, edits_at, release_of
 
 from tasks.errors import ServiceUnavailable
 from tasks.gitops.fleet import read_fleet
@@ -118,6 +118,22 @@ def test_a_hold_between_plan_and_push_is_obeyed(world: SimpleNamespace) -> None:
     done = commit_of(world, release, edits)
     assert {p.customer: p.standing for p in done.promotions} == {"bre": "held", "dal": "promote"}
     assert digest(1) not in file_at_tip(world, "customers/bre/kustomization.yaml")
+
+
+@pytest.mark.parametrize(
+    "before", [None, "customer: dal\n", "customer: dal\nhold: {reason: x, owner: y, until: 2020-01-01}\n"]
+)
+def test_a_value_that_a_person_put_there_before_the_first_release_is_kept(
+    world: SimpleNamespace, before: str | None
+) -> None:
+    if before:
+        world.gitops.commit({".slipway/customers/dal.yaml": before})
+    release, tip = release_of(world.commits[0], 1), read_fleet(world.config).tip
+    edits = edits_at(world, tip, release, "dal")
+    world.gitops.commit({"customers/dal/values.yaml": VALUES.replace(NONE, digest(7), 1)}, "a hotfix")
+    done = commit_of(world, release, edits)
+    assert [p.standing for p in done.promotions] == ["conflict"]
+    assert digest(7) in file_at_tip(world, "customers/dal/values.yaml")
 
 
 def test_a_customer_deleted_between_plan_and_push_is_not_made_again(world: SimpleNamespace) -> None:
