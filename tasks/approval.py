@@ -23,10 +23,11 @@ class Approval(RunInput):
     plan_hash: str
 
 
-def approve(release: Release, ring: RingPlan, before: RingPlan | None = None) -> Approval | None:
+def approve(release: Release, ring: RingPlan, before: RingPlan | None = None, again: bool = True) -> Approval | None:
     """Asks whether the ring may move; the run sleeps meanwhile and takes up no process. None when nobody need be asked.
 
-    `before` is what was approved of the same ring until the branch moved: the form shows what is different. A retry of the
+    `before` is what was approved (`again`), or shown in the plan, of the same ring until the branch moved: the form says
+    what is different. A retry of the
     run does not ask again for what was approved. Raises `ReleaseRefused` when the answer is no, or was given for another
     plan. Only deployed flows can sleep: Prefect refuses otherwise.
     """
@@ -37,7 +38,7 @@ def approve(release: Release, ring: RingPlan, before: RingPlan | None = None) ->
         key=f"{ring.name}-{ring.hash}-{this_run.run_count}",
         timeout=WAIT_SECONDS,
         wait_for_input=Approval.with_initial_data(
-            plan_hash=ring.hash, description=report.approval_text(release, ring, before)
+            plan_hash=ring.hash, description=report.approval_text(release, ring, before, again)
         ),
     )
     if answer.decision == "reject":

@@ -70,8 +70,11 @@ def plan_text(plan: Plan) -> str:
     return head + "\n" + images_section(release) + "\n\n" + "\n\n".join(_ring_section(r) for r in plan.rings)
 
 
-def approval_text(release: Release, ring: RingPlan, before: RingPlan | None = None) -> str:
-    """Markdown above the approval form: what moves, what is different from what was asked before, and where the plan is."""
+def approval_text(release: Release, ring: RingPlan, before: RingPlan | None = None, again: bool = True) -> str:
+    """Markdown above the approval form: what moves, what is different from what was seen before, and where the plan is.
+
+    `again`: what was seen before was approved, too.
+    """
     text = (
         f"**{_title(release.commit, release.subject)}** to ring **{ring.name}**: {', '.join(ring.moving)}.\n\n"
         f"Plan `{ring.hash}`; its diffs are on this run's page (artifact `plan`), and `slipway plan {release.commit}` prints them."
@@ -79,16 +82,16 @@ def approval_text(release: Release, ring: RingPlan, before: RingPlan | None = No
     if before is None:
         return text
     changed = [_difference(p, before) for p in ring.promotions if _before(p, before).content != p.content]
-    return f"**Asked again**: the GitOps repository moved since plan `{before.hash}` was approved.\n\n" + "\n".join(
-        [*changed, "", text]
-    )
+    why, seen = ("Asked again", "approved") if again else ("Not as on this run's page", "shown there")
+    moved = f"**{why}**: the GitOps repository moved since plan `{before.hash}` was {seen}."
+    return "\n".join([moved, "", *changed, "", text])
 
 
 def pull_request(release: Release, ring: RingPlan, run: str) -> tuple[str, str]:
     """Title and Markdown body of a ring's pull request: the plan, as far as forges take it."""
     names = f"{len(ring.moving)} customer{'s' if len(ring.moving) != 1 else ''}"
     body = (
-        f"{_cell(release.subject)}\n\nMerging moves {names}; closing refuses the ring. Release run `{run}`.\n\n"
+        f"`{release.subject.replace('`', '')}`\n\nMerging moves {names}; closing refuses the ring. Release run `{run}`.\n\n"
         f"{images_section(release)}\n\n{_ring_section(ring)}"
     )
     shown = (
@@ -105,7 +108,7 @@ def _difference(now: Promotion, ring: RingPlan) -> str:
     old = _before(now, ring)
     words = f"{old.standing} -> {now.standing}" if old.standing != now.standing else "its change is another one"
     diff = f"\n\n```diff\n{_plain(now.diff)}\n```" if now.diff and now.diff != old.diff else ""
-    return f"- **{now.customer}**: {words}{f': {now.because}' if now.because else ''}{diff}"
+    return f"- **{now.customer}**: {words}{f': {_cell(now.because)}' if now.because else ''}{diff}"
 
 
 def release_text(
@@ -166,12 +169,12 @@ def migrations_section(evidence: Evidence) -> str:
         if revisions
     ]
     lines += [
-        f"- {f.revision} {f.rule} {f.object}: {f.effect} (accepted: {f.accepted_because})"
+        _cell(f"- {f.revision} {f.rule} {f.object}: {f.effect} (accepted: {f.accepted_because})")
         for f in report.findings
         if f.accepted_because
     ]
     lines += [
-        f"- **{f.revision} {f.rule} {f.object}**: {f.effect}. {f.next_step}"
+        _cell(f"- **{f.revision} {f.rule} {f.object}**: {f.effect}. {f.next_step}")
         for f in report.findings
         if not f.accepted_because
     ]
@@ -254,7 +257,8 @@ def _table(rows: Sequence[Mapping[str, object]]) -> str:
 
 def _cell(text: str) -> str:
     """Text from commits and tests must not end a table cell or start markup of its own."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    text = " ".join(text.splitlines())
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[")
 
 
 def _plain(text: str) -> str:

@@ -79,15 +79,16 @@ def _edits(config: Config, release: Release, ring: RingPlan, moved: Moved) -> Ed
 
 def _write(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits) -> RingCommit:
     """Asks, writes, and asks again as often as the branch moves so that the plan is another one."""
-    before, ring = None, ring.of(edits)
+    shown, ring = ring, ring.of(edits)
+    before, again = (shown if shown.hash != ring.hash else None), False
     while True:
         if ring.approve and ring.moving and not earlier(ring):  # nobody is asked about what may not be written
             freezing.require_open(config, request, ring.name)
-        answer = approve(release, ring, before)
+        answer = approve(release, ring, before, again)
         commit = steps.commit_ring(config, request, release, ring, edits, _trailers(answer))
         if commit.asks_again is None:
             return commit
-        before, edits = ring, Edits(tip=commit.commit, edits=commit.asks_again)
+        before, again, edits = ring, True, Edits(tip=commit.commit, edits=commit.asks_again)
         ring = ring.of(edits)
 
 
