@@ -7,11 +7,11 @@ from tasks.config import Config
 from tasks.errors import Superseded
 from tasks.failpoints import reach
 from tasks.gitops.again import again, are_present
-from tasks.gitops.freeze import require_open
+from tasks.gitops.freeze import frozen, require_open
 from tasks.gitops.order import left_main
 from tasks.gitops.push import swap
 from tasks.gitops.ring_commit import RingWriter
-from tasks.models import Edits, Release, ReleaseRequest, RingCommit, RingPlan
+from tasks.models import CommitId, Edits, Release, ReleaseRequest, RingCommit, RingPlan
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,14 @@ class PlanMoved(Exception):
         self.edits = edits
 
 
+class WrittenBefore(Exception):
+    """An earlier attempt of this run, of which nothing was noted, has pushed the ring's commit."""
+
+    def __init__(self, commit: CommitId, edits: Edits) -> None:
+        super().__init__(commit)
+        self.commit, self.edits = commit, edits
+
+
 def commit_ring(
     config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits, trailers: Mapping[str, str]
 ) -> RingCommit:
@@ -31,25 +39,15 @@ def commit_ring(
 
     When the branch moved, the edits are made again from where it is now; a ring that asks for approval is asked again
     when that changes what was approved (`RingCommit.asks_again`). The same release on the same tip gives the same commit
-    id. Raises `Frozen` in a freeze window that nobody overrides, `Superseded` when main no longer has the commit,
-    `ServiceUnavailable` when the remote takes no push.
+    id; what an earlier attempt of this run has pushed is found, also below what others have pushed since. Raises `Frozen`
+    in a freeze window that nobody overrides, unless there is nothing left to write, `Superseded` when main no longer has
+    the commit, `ServiceUnavailable` when the remote takes no push.
     """
-    require_open(config, request, ring.name)
-    require_on_main(config, release)
     writer = RingWriter.of(config, request, release, ring.name, trailers)
-    present = are_present(writer.mirror, edits.edits)
-
-    def make(tip: str) -> str | None:
-        nonlocal edits, present
-        # The tip of the edits as they are now: a branch that went on and was put back is not where these were made.
-        if tip != edits.tip or not present:
-            require_on_main(config, release)
-            edits, present = again(config, release, tip, edits, present), True
-            _require_approved(ring, edits)
-        return writer.write(edits)
-
     try:
-        commit, created = swap(config, writer.mirror, edits.tip, make)
+        commit, created, edits = _written(config, request, release, ring, writer, edits)
+    except WrittenBefore as before:
+        commit, created, edits = before.commit, True, before.edits
     except PlanMoved as moved:
         return RingCommit(
             ring=ring.name, commit=moved.edits.tip, created=False, promotions=(), asks_again=moved.edits.edits
@@ -57,6 +55,39 @@ def commit_ring(
     reach("ring:committed")
     log.info("ring %s: %s %s", ring.name, "commit" if created else "nothing to write at", commit[:7])
     return RingCommit(ring=ring.name, commit=commit, created=created, promotions=edits.promotions)
+
+
+def _written(
+    config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, writer: RingWriter, edits: Edits
+) -> tuple[CommitId, bool, Edits]:
+    """The commit on the branch, whether it is new, and the edits that are in it."""
+    if any(e.files for e in edits.edits) and frozen(config, ring.name) and not request.passes("freeze"):
+        _require_not_yet(config, release, writer, edits, writer.mirror.tip(config.gitops.branch))
+        require_open(config, request, ring.name)
+    require_on_main(config, release)
+    present = are_present(writer.mirror, edits.edits)
+
+    def make(tip: str) -> str | None:
+        nonlocal edits, present
+        # The tip of the edits as they are now: a branch that went on and was put back is not where these were made.
+        if tip != edits.tip or not present:
+            _require_not_yet(config, release, writer, edits, tip)
+            require_on_main(config, release)
+            edits, present = again(config, release, tip, edits, present), True
+            _require_approved(ring, edits)
+        return writer.write(edits)
+
+    commit, created = swap(config, writer.mirror, edits.tip, make)
+    return commit, created, edits
+
+
+def _require_not_yet(config: Config, release: Release, writer: RingWriter, edits: Edits, tip: CommitId) -> None:
+    """Raises `WrittenBefore` when this run's commit is among those up to the tip: made again where it was made, it is the same."""
+    for found in writer.of_this_run(edits.tip, tip):
+        made_at = writer.mirror.run("rev-parse", f"{found}^")
+        made = edits if made_at == edits.tip else again(config, release, made_at, edits)
+        if writer.write(made) == found:
+            raise WrittenBefore(found, made)
 
 
 def require_on_main(config: Config, release: Release) -> None:

@@ -12,7 +12,7 @@ from tasks.gitops.order import app_mirror
 from tasks.gitops.push import write_blobs, write_commit
 from tasks.gitops.shared import joined, shared
 from tasks.gitops.tip import Tip
-from tasks.models import Edit, Edits, Release, ReleaseRequest
+from tasks.models import CommitId, Edit, Edits, Release, ReleaseRequest
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -47,6 +47,14 @@ class RingWriter:
             return None
         files |= self._shared(edits)
         return write_commit(self.config, self.mirror, edits.tip, files, self._message(edits.edits), self.when)
+
+    def of_this_run(self, since: CommitId, tip: CommitId) -> list[CommitId]:
+        """The commits after `since` up to the tip that say they are this run's for the ring, newest first."""
+        if since == tip or not self.mirror.has_commit(since):
+            return []
+        said = [f"--grep={key}: {value}" for key, value in self.facts if key in ("Slipway-Run", "Slipway-Ring")]
+        log = self.mirror.run("log", "--fixed-strings", "--all-match", *said, "--format=%H", f"{since}..{tip}")
+        return log.split() if len(said) == 2 else []
 
     def _shared(self, edits: Edits) -> dict[str, str]:
         """The files that hold several of the customers, as blobs with the values of all of them."""
