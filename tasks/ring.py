@@ -105,7 +105,7 @@ def _propose(config: Config, request: ReleaseRequest, release: Release, ring: Ri
             return RingCommit(ring=ring.name, commit=edits.tip, created=False, promotions=edits.promotions)
         title, body = report.pull_request(release, ring.of(edits), str(this_run.id))
         asked = steps.open_pull_request(config.gitops.forge, proposal.branch, config.gitops.branch, title, body)
-        ended = steps.await_merge(config, release, ring, proposal, asked)
+        ended = steps.await_merge(config, request, release, ring, proposal, asked)
         if isinstance(ended, PullRequest):
             proposals.withdraw(config, proposal)
             return steps.read_merge(config, release, ring, proposal, ended.merged_as)

@@ -6,6 +6,7 @@ goes on where it stopped. What watches the world is never taken from storage.
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from tasks.forge import wait as waiting
 from tasks.gitops import carries as carrying
 from tasks.gitops import commit as commits
 from tasks.gitops import edit, fleet
+from tasks.gitops import freeze as freezing
 from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
 from tasks.gitops import rollback as rollbacks
@@ -142,18 +144,22 @@ def verify_customers(
 
 @task(name="await merge", task_run_name="await merge of ring {ring.name}", **FRESH)
 def await_merge(
-    config: Config, release: Release, ring: RingPlan, proposal: Proposal, asked: PullRequest
+    config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, proposal: Proposal, asked: PullRequest
 ) -> PullRequest | Edits:
     """Waits until the pull request is merged, or the branch moves so that it would say something else: the edits then.
 
-    Raises `ReleaseRefused` when a person closes it, or its time is over.
+    Both are looked at before each look that may merge: a retry comes days later. Raises `ReleaseRefused` when a person closes
+    it, or its time is over, and `Frozen` where it would merge by itself in a freeze window.
     """
-    for seen in waiting.watched(config.gitops.forge, config.ring(ring.name).pull_request, asked):
+    settings = config.ring(ring.name).pull_request
+    for seen in chain([asked], waiting.watched(config.gitops.forge, settings, asked)):
         if seen.state != "open":
             continue
         now = proposals.plan_now(config, release, proposal.edits)
         if ring.of(now).hash != ring.of(proposal.edits).hash:
             return now
+        if settings.merge == "auto":
+            freezing.require_open(config, request, ring.name)
     return seen
 
 

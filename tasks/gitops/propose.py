@@ -27,7 +27,8 @@ def propose(
     The branch is moved by compare-and-swap too: from what it was to what it shall be. A second run finds it there. Without
     anything to write there is no branch. Raises what `commit.commit_ring` raises.
     """
-    require_open(config, request, ring.name)
+    if any(e.files for e in edits.edits):
+        require_open(config, request, ring.name)
     require_on_main(config, release)
     writer, branch = RingWriter.of(config, request, release, ring.name, trailers), name(config, release, ring)
     mirror = writer.mirror
