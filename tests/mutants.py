@@ -110,8 +110,8 @@ MUTANTS = (
     Mutant(
         "value before the first release overwritten",
         "again.py",
-        'if not first or now.promotion.standing != "promote" or',
-        'if True or not first or now.promotion.standing != "promote" or',
+        "    if not changed:\n        return now\n",
+        "    return now\n",
         PEOPLE,
         "before_the_first_release",
     ),

@@ -302,7 +302,9 @@ def _left(case: Path, home: Path, run: object) -> list[str]:
     client, label = containers.engine(), {"label": f"{containers.RUN_LABEL}={run}"}
     found = [f"container {c.name}" for c in client.containers.list(all=True, filters=label)]
     found += [f"network {n.name}" for n in client.networks.list(filters=label)]
-    found += [str(p) for folder in (case / "tmp", home / "scratch") for p in folder.glob("*")]
+    # The place where the writers of one user wait for their turns stays, empty of any lock.
+    temporary = [p for p in (case / "tmp").glob("*") if not p.name.startswith("slipway-turns-")]
+    found += [str(p) for p in (*temporary, *(home / "scratch").glob("*"))]
     found += [str(p) for folder in (case / "gitops.git", home) for p in folder.rglob("*.lock")]
     for repository in [case / "gitops.git", *(home / "mirrors").glob("*")]:
         refs = _git(repository, "for-each-ref", "--format=%(refname)").split()
