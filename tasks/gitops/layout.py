@@ -17,7 +17,7 @@ from tasks.gitops.target import RunsElsewhere, identity, wanted
 from tasks.gitops.tip import REGULAR, Tip
 from tasks.gitops.yaml_bytes import CannotEdit, Scalar, under
 from tasks.models import Image, Name
-from tasks.yaml_path import Entry, steps
+from tasks.yaml_path import Entry, Step, steps
 
 log = logging.getLogger(__name__)
 _name = TypeAdapter(Name)
@@ -168,7 +168,7 @@ def _by_customer(pattern: str, files: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _entries(tip: Tip, file: str, path: str) -> Iterator[str]:
-    """The keys, or the values of a selector, where a path of a shared file has {customer}. A broken file has none."""
+    """The names in the keys, or in the values of a selector, where a path of a shared file has {customer}. A broken file has none."""
     try:
         document = tip.document(file)
     except CannotEdit as error:
@@ -176,9 +176,18 @@ def _entries(tip: Tip, file: str, path: str) -> Iterator[str]:
         return
     way = steps(path)
     at = next(n for n, step in enumerate(way) if "{customer}" in str(step))
+    step = way[at]
+    text = step.value if isinstance(step, Entry) else str(step)
+    name = re.compile("(.+)".join(map(re.escape, text.split("{customer}", 1))), re.DOTALL)
     for _, nodes in document.along(way[:at]):
-        step, node = way[at], nodes[-1]
-        if isinstance(step, Entry) and isinstance(node, yaml.SequenceNode):
-            yield from (v.value for e in node.value for v in under(e, step.key) if isinstance(v, yaml.ScalarNode))
-        elif step == "{customer}" and isinstance(node, yaml.MappingNode):
-            yield from (k.value for k, _ in node.value if isinstance(k, yaml.ScalarNode))
+        yield from (found[1] for node in _names(nodes[-1], step) if (found := name.fullmatch(node.value)))
+
+
+def _names(node: yaml.Node, step: Step) -> list[yaml.ScalarNode]:
+    """What a step of a path chooses by: the values of a selector in a list, or the keys of a mapping."""
+    if isinstance(step, Entry):
+        entries = node.value if isinstance(node, yaml.SequenceNode) else []
+        names = [value for entry in entries for value in under(entry, step.key)]
+    else:
+        names = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    return [n for n in names if isinstance(n, yaml.ScalarNode)]

@@ -16,6 +16,8 @@ BACK = Hold(reason="broken", owner="kari")
 LAYOUTS = {
     "by key": ("customers.{customer}", "  {name}:   # {name}\n"),
     "by name": ("customers[name={customer}]", "  - name: {name}\n"),
+    "by a part of a key": ("customers.shop-{customer}", "  shop-{name}:\n"),
+    "by a part of a name": ("customers[name=shop-{customer}.no]", "  - name: shop-{name}.no\n"),
 }
 
 
