@@ -235,7 +235,8 @@ def _rings(text: Text, found: Found) -> None:
 
 def timeless(text: str) -> str:
     """The text without the commits in its head: a push that changes nothing here makes no other file."""
-    return re.sub(r"^(#   the (?:app|GitOps repository) .*) at [0-9a-f]{12}$", r"\1", text, flags=re.MULTILINE)
+    head, gap, rest = text.partition("\n\n")
+    return re.sub(r"\b[0-9a-f]{12}$", "", head, flags=re.MULTILINE) + gap + rest
 
 
 def checks(lines: Iterable[str]) -> list[int]:
