@@ -26,8 +26,8 @@ class Customer:
 
     @property
     def before(self) -> int | None:
-        """The release that it ran before this one."""
-        return next((n for n in reversed(self.numbers) if n not in (None, self.number)), None)
+        """The release that it ran before this one; never a newer one, which is what it was put back from."""
+        return next((n for n in reversed(self.numbers) if n is not None and n < (self.number or 0)), None)
 
 
 @dataclass(frozen=True)

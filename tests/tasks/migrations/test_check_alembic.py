@@ -10,6 +10,7 @@ from tasks.config import Config
 from tasks.images import builder
 from tasks.migrations.check import MigrationsRefused, check_migrations
 from tasks.models import Customer, Deployed, Fleet, MigrationReport
+from tests.conftest import Repository
 
 SHOP = Path(__file__).parents[3] / "deployments/demo/shop/backend"
 CONFIG = Config.model_validate(
@@ -25,6 +26,17 @@ CONFIG = Config.model_validate(
     }
 )
 COMMIT = "1" * 40
+
+
+@pytest.fixture(autouse=True, scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The app's repository: its main is there, the commits of these tests are known by their images alone."""
+    global CONFIG
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "app").mkdir()
+    repository = Repository(folder / "app")
+    repository.commit({"README.md": "shop\n"})
+    CONFIG = CONFIG.model_copy(update={"app": CONFIG.app.model_copy(update={"repository": repository.url})})
 
 
 @pytest.fixture(scope="module")
