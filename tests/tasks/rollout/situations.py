@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tasks.config import Config
+from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.models import Image, Release
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
@@ -246,3 +247,12 @@ def helm_release(spec: dict[str, Any] | None = None, **status: Any) -> dict[str,
         "spec": {"interval": "10m"} | (spec or {}),
         "status": good | status,
     }
+
+
+def assert_waits(stand_in: Any, *words: str, kind: type[SlipwayError] = ServiceUnavailable, **settings: Any) -> None:
+    """The customer is not seen running the release, for these reasons; `stand_in` is what `verify` asks."""
+    with pytest.raises(SlipwayError) as caught:
+        stand_in.verify(**settings)
+    assert type(caught.value) is kind
+    for word in ("bre: ", *words):
+        assert word in str(caught.value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError, Superseded
+from tasks.errors import ReleaseRefused, ServiceUnavailable, Superseded
 from tasks.rollout.verify import verify_customer, verify_customers
 from tests.contracts import Answer, ContractServer, Cut, Request, Response
 from tests.tasks.rollout.situations import (
@@ -28,6 +28,7 @@ from tests.tasks.rollout.situations import (
     TOKEN,
     application,
     argocd_document,
+    assert_waits,
     carries,
     config_of,
     hurry,
@@ -75,14 +76,6 @@ def argo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Argo]:
     argo = Argo()
     with argo.server:
         yield argo
-
-
-def assert_waits(argo: Argo, *words: str, kind: type[SlipwayError] = ServiceUnavailable, **settings: Any) -> None:
-    with pytest.raises(SlipwayError) as caught:
-        argo.verify(**settings)
-    assert type(caught.value) is kind
-    for word in ("bre: ", *words):
-        assert word in str(caught.value)
 
 
 def test_synced_healthy_and_running_is_seen_with_one_request(argo: Argo) -> None:

@@ -24,6 +24,7 @@ from tests.tasks.rollout.situations import (
     RELEASE,
     REPOSITORY,
     TOKEN,
+    assert_waits,
     carries,
     condition,
     config_of,
@@ -83,14 +84,6 @@ def flux(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flux]:
     flux = Flux()
     with flux.server:
         yield flux
-
-
-def assert_waits(flux: Flux, *words: str, kind: type[SlipwayError] = ServiceUnavailable, **settings: Any) -> None:
-    with pytest.raises(SlipwayError) as caught:
-        flux.verify(**settings)
-    assert type(caught.value) is kind
-    for word in ("bre: ", *words):
-        assert word in str(caught.value)
 
 
 def test_applied_and_ready_is_seen(flux: Flux) -> None:

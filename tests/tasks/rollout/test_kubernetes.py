@@ -22,6 +22,7 @@ from tests.tasks.rollout.situations import (
     RELEASE,
     REPOSITORY,
     TOKEN,
+    assert_waits,
     carries,
     config_of,
     deployment,
@@ -83,14 +84,6 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     cluster = Cluster()
     with cluster.server:
         yield cluster
-
-
-def assert_waits(cluster: Cluster, *words: str, kind: type[SlipwayError] = ServiceUnavailable, **settings: Any) -> None:
-    with pytest.raises(SlipwayError) as caught:
-        cluster.verify(**settings)
-    assert type(caught.value) is kind
-    for word in ("bre: ", *words):
-        assert word in str(caught.value)
 
 
 def test_rolled_out_with_the_planned_digest_in_every_pod_is_seen(cluster: Cluster) -> None:
