@@ -152,7 +152,7 @@ def await_merge(
     it, or its time is over, and `Frozen` where it would merge by itself in a freeze window.
     """
     settings = config.ring(ring.name).pull_request
-    for seen in chain([asked], waiting.watched(config.gitops.forge, settings, asked)):
+    for seen in chain([asked], waiting.watched(config.gitops.forge, settings, asked, proposal.head)):
         if seen.state != "open":
             continue
         now = proposals.plan_now(config, release, proposal.edits)

@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from tasks.config import Forge, PullRequests
 from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable
 from tasks.forge.pull_request import merge_when_ready, read_pull_request
-from tasks.models import PullRequest
+from tasks.models import CommitId, PullRequest
 
 log = logging.getLogger(__name__)
 
 
-def watched(forge: Forge, settings: PullRequests, asked: PullRequest) -> Iterator[PullRequest]:
+def watched(forge: Forge, settings: PullRequests, asked: PullRequest, head: CommitId) -> Iterator[PullRequest]:
     """The pull request as it is now, again and again; the last one is merged. With `merge: auto` each look also asks for the merge.
 
-    A forge that does not answer for a while is asked again. Raises `ReleaseRefused` when a person closes it, or when the
-    time is over.
+    Only `head` is merged: whoever may push to the branch must not get something else released. A forge that does not
+    answer for a while is asked again. Raises `ReleaseRefused` when a person closes it, or when the time is over.
     """
     deadline = time.monotonic() + settings.timeout
     while True:
         pause = settings.poll
         try:
-            asked = _look(forge, settings, asked)
+            asked = _look(forge, settings, asked, head)
             yield asked
         except ServiceUnavailable as error:
             log.warning("%s", error)
@@ -40,10 +40,16 @@ def watched(forge: Forge, settings: PullRequests, asked: PullRequest) -> Iterato
         time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
 
 
-def _look(forge: Forge, settings: PullRequests, asked: PullRequest) -> PullRequest:
-    if settings.merge == "auto":
-        return merge_when_ready(forge, asked)
-    return read_pull_request(forge, asked.number)
+def _look(forge: Forge, settings: PullRequests, asked: PullRequest, head: CommitId) -> PullRequest:
+    found = read_pull_request(forge, asked.number)
+    if settings.merge == "wait" or found.state != "open":
+        return found
+    if found.head != head:  # the forge may also see our own push a moment late
+        log.warning(
+            "pull request %d is at %s, not at %s that was proposed: not merged", found.number, found.head[:7], head[:7]
+        )
+        return found
+    return merge_when_ready(forge, found)
 
 
 def _ended(asked: PullRequest, how: str, next_step: str) -> ReleaseRefused:
