@@ -173,7 +173,9 @@ class Product:
     def left(self, run: Any) -> int:
         """Containers and networks of a run that are there now."""
         client, label = containers.engine(), {"label": f"{containers.RUN_LABEL}={run}"}
-        return len(client.containers.list(all=True, filters=label)) + len(client.networks.list(filters=label))
+        return len(client.containers.list(all=True, filters=label, ignore_removed=True)) + len(
+            client.networks.list(filters=label)
+        )
 
     def history(self) -> list[tuple[str, str]]:
         """(id, subject) of the GitOps branch as it is on the server, newest first."""

@@ -300,7 +300,7 @@ def _commits(case: Path, name: str) -> list[str]:
 def _left(case: Path, home: Path, run: object) -> list[str]:
     """Everything that a release has for a moment only, and that is still there; `home` is where it ended."""
     client, label = containers.engine(), {"label": f"{containers.RUN_LABEL}={run}"}
-    found = [f"container {c.name}" for c in client.containers.list(all=True, filters=label)]
+    found = [f"container {c.name}" for c in client.containers.list(all=True, filters=label, ignore_removed=True)]
     found += [f"network {n.name}" for n in client.networks.list(filters=label)]
     # The place where the writers of one user wait for their turns stays, empty of any lock.
     temporary = [p for p in (case / "tmp").glob("*") if not p.name.startswith("slipway-turns-")]

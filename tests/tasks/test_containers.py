@@ -1,11 +1,14 @@
 """Containers and networks live as long as their block, see nothing of this process, and are found by their label."""
 
+import contextlib
 import os
+import threading
 import time
 from pathlib import Path
 
 import psycopg
 import pytest
+from docker.errors import APIError
 
 from tasks import containers
 from tasks.containers import postgres, private_network, remove_leftovers, run_command, running
@@ -97,3 +100,26 @@ def test_what_a_killed_process_left_is_found_by_its_label(monkeypatch: pytest.Mo
     assert len(ours()) == 2
     assert remove_leftovers("killed-run") == 2
     assert ours() == []
+
+
+def test_what_another_run_removes_meanwhile_disturbs_nobody() -> None:
+    """Two releases on one Engine: between a list and a look at each of it a container may be gone."""
+    client, ended = containers.engine(), threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(APIError):  # the other one was quicker
+                client.containers.create(IMAGE, labels={containers.RUN_LABEL: "theirs"}).remove()
+
+    others = [threading.Thread(target=come_and_go) for _ in range(4)]
+    for other in others:
+        other.start()
+    try:
+        for _ in range(60):
+            assert containers.labelled_runs() <= {"theirs"}
+            containers.remove_leftovers("theirs")
+    finally:
+        ended.set()
+        for other in others:
+            other.join()
+        containers.remove_leftovers("theirs")
