@@ -200,7 +200,7 @@ class Mirror:
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `older` is `newer` or an ancestor of it."""
-        return _is_ancestor(self.directory, self._made(), older, newer)
+        return older == newer or _is_ancestor(self.directory, self._made(), older, newer)
 
     def _made(self) -> int:
         """Tells this mirror from one that was at the same place before."""

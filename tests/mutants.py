@@ -53,10 +53,10 @@ MUTANTS = (
     Mutant(
         "retry by the text of the message",
         "push.py",
-        "                now = _look(config, mirror)\n            if",
-        '                if "stale info" not in said and "non-fast-forward" not in said:\n'
-        "                    raise ServiceUnavailable.because(said)\n"
-        "                now = _look(config, mirror)\n            if",
+        "    return (_look(config, mirror), said) if said else",
+        '    if said and "stale info" not in said and "non-fast-forward" not in said:\n'
+        "        raise ServiceUnavailable.because(said)\n"
+        "    return (_look(config, mirror), said) if said else",
         LOST,
         "who_comes_first or was_taken",
     ),

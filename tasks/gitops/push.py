@@ -37,18 +37,12 @@ def swap(config: Config, mirror: Mirror, tip: str, make: Callable[[str], str | N
     """
     refused, moved = 0, 0
     with turn(config.gitops.repository) as waited:
-        while True:
+        while (commit := make(tip)) is not None:
             begun = time.monotonic()
-            if (commit := make(tip)) is None:
-                return tip, False
             # Who had to wait for a turn comes late, most likely: to ask costs less than to push.
-            now = mirror.tip(config.gitops.branch) if waited and not moved + refused else tip
-            if now == tip:
-                if not (said := _push(config, mirror, commit, tip)):
-                    return commit, True
-                now = _look(config, mirror)
+            now, said = _offer(config, mirror, commit, tip, ask=waited and not moved + refused)
             if mirror.is_ancestor(commit, now):
-                log.info("the push was taken although its answer was lost")
+                log.info("pushed %s%s", commit[:7], ", although the answer was lost" if said else "")
                 return commit, True
             if now == tip:
                 refused += 1
@@ -62,6 +56,18 @@ def swap(config: Config, mirror: Mirror, tip: str, make: Callable[[str], str | N
             if moved > 1:
                 _wait((time.monotonic() - begun) * min(moved, CROWD))
                 tip = _look(config, mirror)
+    return tip, False
+
+
+def _offer(config: Config, mirror: Mirror, commit: str, tip: str, ask: bool) -> tuple[str, str]:
+    """Pushes the commit onto `tip`; where the branch is then, and what the server said if it did not end well.
+
+    With `ask` the branch is looked at before, and nothing is pushed when it is elsewhere.
+    """
+    if ask and (now := mirror.tip(config.gitops.branch)) != tip:
+        return now, ""
+    said = _push(config, mirror, commit, tip)
+    return (_look(config, mirror), said) if said else (commit, "")
 
 
 def write_blobs(mirror: Mirror, contents: Sequence[bytes]) -> list[str]:

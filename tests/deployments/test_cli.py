@@ -11,20 +11,10 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-PROGRAM = [sys.executable, "-m", "deployments"]
+from tests.program import slipway
+
 ROOT = Path(__file__).parents[2]
 NONE = "sha256:" + "0" * 64
-
-
-def slipway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT), **env},
-    )
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """`slipway init` as a person meets it: a file that works at once, guesses that say so, nothing lost, nothing half."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,22 +15,11 @@ from deployments.init_text import scalar
 from tasks.config_file import load_config
 from tasks.errors import ConfigInvalid
 from tasks.gitops.recognise import check
+from tests.program import slipway
 
-PROGRAM = [sys.executable, "-c", "from deployments.cli import app; app()"]
 ROOT = Path(__file__).parents[2]
 R = "registry.example.no/shop"
 DOCKERFILE = "FROM scratch AS test\nFROM scratch\nARG COMMIT\nEXPOSE 8000\n"
-
-
-def slipway(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT), **env},
-    )
 
 
 @pytest.fixture
@@ -46,7 +32,10 @@ def made(repository: Callable, tmp_path: Path) -> Callable[..., SimpleNamespace]
         gitops.commit(gitops_files)
         arguments = ["init", "--app", app.url, "--gitops", gitops.url, "--output", str(output)]
         return SimpleNamespace(
-            app=app, gitops=gitops, output=output, run=lambda *more, **env: slipway(*arguments, *more, **env)
+            app=app,
+            gitops=gitops,
+            output=output,
+            run=lambda *more, **env: slipway(*arguments, *more, **{"COLUMNS": "80", **env}),
         )
 
     return make
