@@ -94,14 +94,14 @@ def _write(config: Config, request: ReleaseRequest, release: Release, ring: Ring
 
 def _propose(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, edits: Edits) -> RingCommit:
     """A pull request instead of a push; proposed again as often as the branch moves so that the plan is another one."""
-    asked = None
+    asked = before = None
     while True:
         proposal = steps.propose_ring(config, request, release, ring, edits, _trailers(None))
         if proposal.head is None:
-            if asked:
-                steps.close_pull_request(
-                    config.gitops.forge, asked.number, "Nobody is left to move: see the release's report."
-                )
+            if asked and before:
+                said = "Nobody is left to move: see the release's report."
+                steps.close_pull_request(config.gitops.forge, asked.number, said)
+                proposals.withdraw(config, before)
             return RingCommit(ring=ring.name, commit=edits.tip, created=False, promotions=edits.promotions)
         title, body = report.pull_request(release, ring.of(edits), str(this_run.id))
         asked = steps.open_pull_request(config.gitops.forge, proposal.branch, config.gitops.branch, title, body)
@@ -109,7 +109,7 @@ def _propose(config: Config, request: ReleaseRequest, release: Release, ring: Ri
         if isinstance(ended, PullRequest):
             proposals.withdraw(config, proposal)
             return steps.read_merge(config, release, ring, proposal, ended.merged_as)
-        edits = ended
+        before, edits = proposal, ended
 
 
 def _trailers(answer: Approval | None) -> dict[str, str]:

@@ -18,6 +18,8 @@ from tasks.models import Edit, Edits, Hold, PendingMigration, Promotion, Release
 Files = dict[str, tuple[bytes | None, bytes]]
 """Path -> content before (None: not there) and after."""
 
+BACK = "`slipway rollback {0}`, then `slipway release-hold {0}`, and release again"
+
 
 class Conflict(CannotEdit):
     """A person put another value there, and knew why; it is kept."""
@@ -95,9 +97,12 @@ def _against(order: Order, stated: State) -> Change | None:
         case "newer":
             return Change("superseded", f"runs {runs[:7]}, which is newer")
         case "aside":
-            return Change("refused", f"runs {runs[:7]}, which is on another line")
+            return Change("refused", f"runs {runs[:7]}, which is on another line; {BACK.format(stated.customer)}")
         case "unknown":
-            return Change("refused", f"runs {runs[:7]}, which main no longer has; order cannot be told")
+            return Change(
+                "refused",
+                f"runs {runs[:7]}, which main no longer has, so order cannot be told; {BACK.format(stated.customer)}",
+            )
     return None
 
 

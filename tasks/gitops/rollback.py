@@ -111,6 +111,10 @@ class _Attempt:
             self._done(stated, left)
             return {}
         before = _before(self.config, layout.tip, name, stated.release.commit)
+        if new := sorted(set(stated.release.components) - set(before.components)):
+            raise CannotEdit(
+                f"the release before had no {', '.join(new)}, which would stay", "release a correction instead"
+            )
         images = tuple(_image(self.config, component, deployed) for component, deployed in before.components.items())
         # The database is where the newer release left it.
         release = Release(commit=before.commit, subject="rollback", images=images, head=stated.release.head)

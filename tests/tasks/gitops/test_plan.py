@@ -5,9 +5,12 @@ from types import SimpleNamespace
 import pytest
 from conftest_gitops import commit_of, digest, edits_at, release_of
 
+from tasks.git import Mirror
 from tasks.gitops.fleet import read_fleet
+from tasks.gitops.hold import release_hold
 from tasks.gitops.plan import make_plan
-from tasks.models import Plan, Promotion, Release
+from tasks.gitops.rollback import rollback
+from tasks.models import Hold, Plan, Promotion, Release
 
 
 def planned(world: SimpleNamespace, release: Release) -> Plan:
@@ -85,3 +88,18 @@ def test_the_hash_changes_with_the_plan_and_with_nothing_else(world: SimpleNames
     assert (first.tip != again.tip, first.hash == again.hash) == (True, True)
     world.gitops.commit({".slipway/customers/bre.yaml": "customer: bre\nhold: {reason: audit, owner: kari}\n"})
     assert planned(world, release).hash != first.hash
+
+
+def test_a_customer_that_runs_what_main_no_longer_has_is_refused_with_the_way_out(world: SimpleNamespace) -> None:
+    released(world, release_of(world.commits[0], 1))
+    world.app.git("checkout", "--quiet", "-b", "taken-back", world.commits[0])
+    aside = world.app.commit({"backend/a": "x"}, "to be taken back")
+    Mirror.open(world.config.app.repository).fetch("main")
+    released(world, release_of(aside, 4))
+    world.app.git("push", "--quiet", "--force", "origin", f"{world.commits[2]}:refs/heads/main")
+    found = of(planned(world, release_of(world.commits[1], 2)), "bre")
+    assert found.standing == "refused"
+    assert "on another line; `slipway rollback bre`, then `slipway release-hold bre`" in found.because
+    rollback(world.config, ["bre"], Hold(reason="taken back", owner="kari"))
+    release_hold(world.config, ["bre"], "kari")
+    assert of(planned(world, release_of(world.commits[1], 2)), "bre").standing == "promote"

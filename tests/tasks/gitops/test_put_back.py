@@ -73,3 +73,12 @@ def test_a_contract_is_known_also_when_a_forge_has_written_another_message(world
     world.gitops.git("push", "--quiet", "--force", "origin", "HEAD:refs/heads/main")
     with pytest.raises(ReleaseRefused, match="the contract 0007, 0008 has run since"):
         rollback(world.config, ["bre"], AUDIT)
+
+
+def test_a_component_that_the_release_before_did_not_have_keeps_a_customer_where_it_is(world: SimpleNamespace) -> None:
+    """It would run its new version beside the old ones."""
+    whole = release_of(world.commits[0], 1)
+    promote(world, whole.model_copy(update={"images": whole.images[:1]}), "bre")
+    promote(world, release_of(world.commits[1], 2), "bre")
+    with pytest.raises(ReleaseRefused, match="the release before had no frontend, which would stay"):
+        rollback(world.config, ["bre"], AUDIT)
