@@ -18,6 +18,8 @@ from tasks.errors import ServiceUnavailable
 
 PROJECT = Path(__file__).parents[1]
 READY_SECONDS = 90
+# An Engine's own default is some thirty networks; each suite, check and customer of the demo has one.
+ADDRESSES = ("--default-address-pool", "base=172.16.0.0/12,size=24")
 STOP_SECONDS = 20
 TAIL_BYTES = 3000
 # What a server of ours may see of this process's environment.
@@ -89,7 +91,9 @@ def docker_engine(folder: Path) -> Iterator[None]:
     program = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if not program or os.geteuid() != 0:
         engine()  # says where it was looked for and how to start it
-    with serving("dockerd", [program or "dockerd"], folder / "dockerd.log", environment(), _engine_answers) as server:
+    with serving(
+        "dockerd", [program or "dockerd", *ADDRESSES], folder / "dockerd.log", environment(), _engine_answers
+    ) as server:
         server.wait_ready()
         yield
 

@@ -90,15 +90,31 @@ def have(image: str) -> None:
 
 @contextmanager
 def private_network(purpose: str) -> Iterator["Network"]:
-    """A network without a way out, for one suite or check; gone at the end of the block."""
-    name = f"slipway-{purpose}-{secrets.token_hex(4)}"
-    network = engine().networks.create(name, driver="bridge", internal=True, labels={RUN_LABEL: run_id()})
+    """A network without a way out, for one suite or check; gone at the end of the block.
+
+    Raises `ServiceUnavailable` when the Engine has no addresses left for it.
+    """
+    network = _create_network(f"slipway-{purpose}-{secrets.token_hex(4)}")
     reach("network:made")
     try:
         yield network
     finally:
         _quietly(network.remove)
         reach("network:removed")
+
+
+def _create_network(name: str) -> "Network":
+    from docker.errors import APIError
+
+    try:
+        return engine().networks.create(name, driver="bridge", internal=True, labels={RUN_LABEL: run_id()})
+    except APIError as error:
+        raise ServiceUnavailable.because(
+            f"a private network cannot be made: {error.explanation or error}",
+            name,
+            "`docker network prune` removes those that nobody uses; for more than some thirty at once set "
+            "default-address-pools in the Engine's daemon.json",
+        ) from error
 
 
 @contextmanager

@@ -5,11 +5,14 @@ job first, then its containers, by digest, on a Docker network and with a databa
 leaves the old containers running and is tried again. Run as `python -m deployments.demo.cluster WORLD_FOLDER`.
 """
 
+import contextlib
+import fcntl
 import logging
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cluster")
 LABEL = "slipway.demo"
+FOLDER_LABEL = "slipway.demo.folder"
 POLL_SECONDS = 0.3
 AT_ONCE = 3
 HEALTHY_SECONDS = 60
@@ -205,7 +209,8 @@ class Cluster:
         return "-".join(["slipway-demo", self.world.settings.id, *parts])
 
     def _labels(self, customer: str, component: str) -> dict[str, str]:
-        return {LABEL: self.world.settings.id, "slipway.customer": customer, "slipway.component": component}
+        world = {LABEL: self.world.settings.id, FOLDER_LABEL: str(self.world.folder)}
+        return {**world, "slipway.customer": customer, "slipway.component": component}
 
 
 def remove_all(world_id: str) -> None:
@@ -226,6 +231,36 @@ def remove_all(world_id: str) -> None:
             log.warning("left behind: %s", error)
 
 
+def remove_dead() -> None:
+    """Removes what demos left that were killed: their worlds' networks would use up the addresses of this Engine."""
+    found = engine().api.containers(all=True, filters={"label": FOLDER_LABEL})
+    found += engine().api.networks(filters={"label": FOLDER_LABEL})
+    worlds = {thing["Labels"][LABEL]: Path(thing["Labels"][FOLDER_LABEL]) for thing in found}
+    for world_id, folder in worlds.items():
+        with alive(folder) as was_free:
+            if was_free:
+                log.info("removing what a killed demo in %s left", folder)
+                remove_all(world_id)
+
+
+@contextlib.contextmanager
+def alive(folder: Path) -> Iterator[bool]:
+    """Marks a world as run by this process for the length of a block (flock(2): a process that dies gives it back).
+
+    Gives False when another process runs it; a folder that is gone is run by nobody.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context((folder / "cluster.lock").open("a"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        except FileNotFoundError:
+            yield True
+        else:
+            yield True
+
+
 def _pull(image: str) -> None:
     from docker.errors import ImageNotFound
 
@@ -239,6 +274,14 @@ def main(folder: str) -> None:
     """Runs the cluster of a world until SIGTERM, then removes all of it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     world = open_world(Path(folder))
+    remove_dead()
+    with alive(world.folder) as was_free:
+        if not was_free:
+            sys.exit(f"another demo runs in {world.folder}: end it first, or set SLIPWAY_DEMO_HOME to another folder")
+        _run(world)
+
+
+def _run(world: World) -> None:
     remove_all(world.settings.id)
     cluster = Cluster(world, load_config(world.config))
     for number in (signal.SIGTERM, signal.SIGINT):

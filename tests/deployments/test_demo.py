@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.demo.cluster import FOLDER_LABEL, LABEL
 from deployments.demo.world import CUSTOMERS, World, git, open_world
 from tasks import containers
 from tasks.config_file import load_config
@@ -36,7 +37,7 @@ def demo(folder: Path) -> subprocess.CompletedProcess[str]:
 def left(world: World) -> list[str]:
     """Containers, networks and processes of a world that are there now."""
     client, label = containers.engine(), {"label": f"slipway.demo={world.settings.id}"}
-    there = [c.name for c in client.containers.list(all=True, filters=label)] + [
+    there = [c.name for c in client.containers.list(all=True, filters=label, ignore_removed=True)] + [
         n.name for n in client.networks.list(filters=label)
     ]
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
@@ -88,7 +89,7 @@ def test_a_dropped_column_waits_until_no_customer_runs_code_that_maps_it(folder:
     before, done = gitops_log(world), demo(folder)
     assert done.returncode == 1
     report = (world.report / "report.md").read_text()
-    assert "drop_column: orders.remark" in report
+    assert "drop_column: orders.remark" in report, report
     assert re.search(r"blocked by .*\bbre: at [0-9a-f]{7}", report), report
     assert gitops_log(world) == before
     drop.unlink()
@@ -106,8 +107,10 @@ def test_a_dropped_column_waits_until_no_customer_runs_code_that_maps_it(folder:
     assert {c.name: c.head for c in fleet} == dict.fromkeys(CUSTOMERS, "0003")
 
 
-def test_ctrl_c_takes_everything_down(folder: Path) -> None:
+def test_ctrl_c_takes_everything_down_with_what_a_killed_demo_left(folder: Path, tmp_path: Path) -> None:
     world = open_world(folder)
+    labels = {LABEL: "killed", FOLDER_LABEL: str(tmp_path)}
+    killed = containers.engine().networks.create("slipway-demo-killed-fjord", labels=labels)
     env = {**os.environ, "SLIPWAY_DEMO_HOME": str(folder), "ONCE": "1"}
     with subprocess.Popen(
         [PROGRAM, "demo"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -119,6 +122,7 @@ def test_ctrl_c_takes_everything_down(folder: Path) -> None:
         out, _ = process.communicate(timeout=90)
     assert process.returncode == 130, out
     assert left(world) == []
+    assert containers.engine().networks.list(ids=[killed.id]) == []
 
 
 def test_the_world_is_kept_and_its_settings_are_readable(folder: Path) -> None:

@@ -12,7 +12,7 @@ from docker.errors import APIError
 
 from tasks import containers
 from tasks.containers import postgres, private_network, remove_leftovers, run_command, running
-from tasks.errors import ReleaseRefused
+from tasks.errors import ReleaseRefused, ServiceUnavailable
 
 pytestmark = pytest.mark.usefixtures("base_images")
 IMAGE = "python:3.13-slim"
@@ -21,7 +21,7 @@ IMAGE = "python:3.13-slim"
 def ours() -> list[str]:
     label = {"label": f"{containers.RUN_LABEL}={containers.run_id()}"}
     client = containers.engine()
-    return [c.name for c in client.containers.list(all=True, filters=label)] + [
+    return [c.name for c in client.containers.list(all=True, filters=label, ignore_removed=True)] + [
         n.name for n in client.networks.list(filters=label)
     ]
 
@@ -68,6 +68,11 @@ def test_a_private_network_is_one_without_a_way_out() -> None:
     with private_network("test") as network:
         network.reload()
         assert network.attrs["Internal"] is True
+
+
+def test_a_network_that_cannot_be_made_says_what_to_do() -> None:
+    with pytest.raises(ServiceUnavailable, match=r"(?s)cannot be made: .*docker network prune"):
+        containers._create_network("bridge")  # a name that is taken, for an Engine without addresses
 
 
 def test_an_unknown_image_is_refused_by_name() -> None:
