@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from tasks.config_forge import Forge
+from tasks.config_operate import Addresses, Approvals, Nightly, Notification, Webhook
 from tasks.config_rollout import Rollout
 from tasks.config_types import (
     Duration,
     Folder,
-    ForgeUrl,
     FreezeTime,
     ImageName,
-    Project,
     RelativePath,
     Section,
     TimeZone,
@@ -30,6 +30,9 @@ class App(Section):
     repository: str = Field(min_length=1, description="git URL or path of the app's repository")
     branch: str = Field(
         default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$", description="the branch that is released"
+    )
+    forge: Forge | None = Field(
+        default=None, description="where the released commit's status is told; none: it is told nowhere"
     )
 
 
@@ -155,34 +158,6 @@ class Target(Section):
         return self
 
 
-class Forge(Section):
-    kind: Literal["github", "gitlab", "gitea"] = Field(
-        description="which API the forge speaks; gitea is Gitea and Forgejo, github is GitHub Enterprise too"
-    )
-    url: ForgeUrl | None = Field(
-        default=None,
-        description="address of the API, such as https://git.example.com/api/v1; none: github.com or gitlab.com",
-    )
-    project: Project = Field(description="owner/name of the repository; GitLab: its path or number")
-    token_file: str | None = Field(default=None, min_length=1, description="path of the file that holds the token")
-    token_env: str | None = Field(
-        default=None, pattern=r"^[A-Za-z_]\w*$", description="name of the environment variable that holds the token"
-    )
-    ca_file: str | None = Field(
-        default=None, min_length=1, description="path of the PEM file that vouches for the forge's certificate"
-    )
-
-    @model_validator(mode="after")
-    def _can_be_reached(self) -> "Forge":
-        if (self.token_file is None) == (self.token_env is None):
-            raise ValueError("needs one of token_file and token_env: where the token is, never the token itself")
-        if self.kind == "gitea" and self.url is None:
-            raise ValueError("url: needed for gitea, there is no common one")
-        if self.kind != "gitlab" and self.project.count("/") != 1:
-            raise ValueError("project: write owner/name")
-        return self
-
-
 class GitOps(Section):
     repository: str = Field(min_length=1, description="git URL or path of the GitOps repository")
     branch: str = Field(default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")
@@ -261,6 +236,11 @@ class Config(Section):
     rings: tuple[Ring, ...] = Field(min_length=1)
     rollout: Rollout
     policy: Policy = Policy()
+    webhook: Webhook | None = Field(default=None, description="who may tell that the branch has moved")
+    approval: Approvals = Approvals()
+    notify: tuple[Notification, ...] = Field(default=(), description="who is told of what")
+    nightly: Nightly = Nightly()
+    addresses: Addresses = Addresses()
     postgres: str = Field(default="postgres:17", description="image of the PostgreSQL that tests and checks use")
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tasks.config import Forge
+from tasks.config_forge import Forge
 from tasks.errors import ConfigInvalid
 
 

@@ -42,13 +42,13 @@ def test_the_committed_schema_is_current() -> None:
 def test_an_unknown_key_is_named_with_its_line_and_what_is_allowed(tmp_path: Path) -> None:
     text = GOOD.replace("  branch: main\n", "  brunch: main\n", 1)
     line = next(n for n, row in enumerate(text.splitlines(), 1) if "brunch" in row)
-    assert_refused(tmp_path, text, "app.brunch", f"line {line}", "allowed: branch, name, repository")
+    assert_refused(tmp_path, text, "app.brunch", f"line {line}", "allowed: branch, forge, name, repository")
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "the file: must be a mapping with keys of these: app, components"),
+        ("", "the file: must be a mapping with keys of these: addresses, app, approval"),
         ("app: {name: Shop_1, repository: x}", "app.name: must be lower-case letters, digits and dashes"),
         ("components: {api: {path: api}}", "components.api.image: this key is missing"),
         ("components: {api: {path: api}}", "meant is: image repository to push to, without tag"),

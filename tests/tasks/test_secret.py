@@ -1,0 +1,37 @@
+"""A secret is read from its place; what is wrong with it is told without showing it."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.config_operate import Secret
+from tasks.errors import ConfigInvalid
+from tasks.secret import read_secret
+
+
+def test_it_is_read_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s").write_text("correct horse\n")
+    monkeypatch.setenv("HOOK", " battery staple ")
+    assert read_secret(Secret(secret_file=str(tmp_path / "s")), "the webhook") == "correct horse"
+    assert read_secret(Secret(secret_env="HOOK"), "the webhook") == "battery staple"  # noqa: S106 - a variable's name
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read"),
+        (b"\n", "no secret"),
+        (b"short", "too short"),
+        (b"two\nlines-of-a-secret", "control characters"),
+        (b"\xff\xfe-not-utf-8-at-all", "not UTF-8"),
+    ],
+)
+def test_what_is_wrong_is_told_without_showing_it(tmp_path: Path, content: bytes | None, told: str) -> None:
+    path = tmp_path / "s"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigInvalid, match=told) as caught:
+        read_secret(Secret(secret_file=str(path)), "the webhook", shortest=16)
+    assert "the webhook" in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "lines-of-a-secret" not in str(caught.value)
