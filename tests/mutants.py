@@ -46,9 +46,9 @@ MUTANTS = (
         "own commit not recognised after a lost answer",
         "push.py",
         "if mirror.is_ancestor(commit, now):",
-        "if commit == 'never':",
+        "if not said and now == commit:",
         LOST,
-        "was_taken",
+        "answers_are_lost",
     ),
     Mutant(
         "retry by the text of the message",
