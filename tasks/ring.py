@@ -85,7 +85,7 @@ def _write(config: Config, request: ReleaseRequest, release: Release, ring: Ring
         if ring.approve and ring.moving and not earlier(ring):  # nobody is asked about what may not be written
             freezing.require_open(config, request, ring.name)
         answer = approve(release, ring, before, again)
-        commit = steps.commit_ring(config, request, release, ring, edits, _trailers(answer))
+        commit = steps.commit_ring(config, request, release, ring, edits, _trailers(ring, answer))
         if commit.asks_again is None:
             return commit
         before, again, edits = ring, True, Edits(tip=commit.commit, edits=commit.asks_again)
@@ -96,7 +96,7 @@ def _propose(config: Config, request: ReleaseRequest, release: Release, ring: Ri
     """A pull request instead of a push; proposed again as often as the branch moves so that the plan is another one."""
     asked = before = None
     while True:
-        proposal = steps.propose_ring(config, request, release, ring, edits, _trailers(None))
+        proposal = steps.propose_ring(config, request, release, ring, edits, _trailers(ring.of(edits), None))
         if proposal.head is None:
             if asked and before:
                 said = "Nobody is left to move: see the release's report."
@@ -112,9 +112,9 @@ def _propose(config: Config, request: ReleaseRequest, release: Release, ring: Ri
         before, edits = proposal, ended
 
 
-def _trailers(answer: Approval | None) -> dict[str, str]:
+def _trailers(ring: RingPlan, answer: Approval | None) -> dict[str, str]:
     approved = {"Slipway-Approved-By": answer.approved_by, "Slipway-Plan": answer.plan_hash} if answer else {}
-    return {"Slipway-Run": str(this_run.id), **approved}
+    return {"Slipway-Run": str(this_run.id), "Slipway-Written": steps.written_at(ring.name, ring.hash), **approved}
 
 
 def _watch(

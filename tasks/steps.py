@@ -33,6 +33,7 @@ from tasks.gitops import edit, fleet
 from tasks.gitops import freeze as freezing
 from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
+from tasks.gitops import ring_commit as ring_commits
 from tasks.gitops import rollback as rollbacks
 from tasks.images import build
 from tasks.migrations import check, compatibility
@@ -105,6 +106,7 @@ make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", *
 edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED, **RETRIED)
 soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)
 soak = task(endings.soak, name="soak", task_run_name="soak ring {ring}", **STORED)
+written_at = task(ring_commits.written_at, name="written at", task_run_name="ring {ring} is written", **STORED)
 propose_ring = task(proposals.propose, name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED)
 open_pull_request = task(
     requests.open_pull_request, name="open pull request", task_run_name="open pull request", **FRESH, **RETRIED

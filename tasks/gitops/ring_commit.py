@@ -1,5 +1,8 @@
 """The commit of a ring as an object: which files, what message, which trailers; not pushed."""
 
+import datetime
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -14,12 +17,13 @@ from tasks.gitops.shared import joined, shared
 from tasks.gitops.tip import Tip
 from tasks.models import CommitId, Edit, Edits, Release, ReleaseRequest
 
+log = logging.getLogger(__name__)
 Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class RingWriter:
-    """What is the same for every try to write a ring; `when` is in seconds since 1970, so that a retry gives the same commit."""
+    """What is the same for every try to write a ring: a retry gives the same commit. `when` is in seconds since 1970."""
 
     config: Config
     mirror: Mirror
@@ -32,12 +36,17 @@ class RingWriter:
     def of(
         cls, config: Config, request: ReleaseRequest, release: Release, ring: str, trailers: Mapping[str, str]
     ) -> Self:
-        """Asks git for the commit's time and its place on main once."""
+        """Asks git for the release's time and its place on main once.
+
+        The commit's own time is the trailer `Slipway-Written`, which a run keeps for its retries; without it the release's.
+        """
         app = app_mirror(config, release.commit)
-        when = app.run("show", "--no-patch", "--format=%ct", release.commit)
+        committed = app.run("show", "--no-patch", "--format=%ct", release.commit)
         place = app.run("rev-list", "--first-parent", "--count", release.commit)
         overrides = tuple(("Slipway-Override", str(o)) for o in request.overrides)
-        facts = (*_facts(release, ring, place), *trailers.items(), *overrides)
+        times = (("Slipway-Committed", _date(int(committed))),)
+        facts = (*_facts(release, ring, place), *times, *trailers.items(), *overrides)
+        when = str(_seconds(trailers["Slipway-Written"])) if "Slipway-Written" in trailers else committed
         return cls(config, Mirror.open(config.gitops.repository), release, ring, when, facts)
 
     def write(self, edits: Edits) -> str | None:
@@ -73,6 +82,21 @@ class RingWriter:
             f"{printable(self.release.subject)}\n\nCustomers: {', '.join(names)}\n\n"
             + "".join(f"{key}: {printable(value)}\n" for key, value in self.facts)
         )
+
+
+def written_at(ring: str, plan: str) -> str:
+    """The time at which a ring's plan is being written, ISO 8601 in UTC; kept by the run, so that a retry writes the same."""
+    now = _date(int(time.time()))
+    log.info("ring %s: plan %s is written at %s", ring, plan, now)
+    return now
+
+
+def _date(seconds: int) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seconds(date: str) -> int:
+    return int(datetime.datetime.fromisoformat(date).timestamp())
 
 
 def _facts(release: Release, ring: str, place: str) -> Facts:

@@ -24,7 +24,7 @@ NAMES = ("bre", "dal", "fjord")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
-    with prefect_test_harness():
+    with prefect_test_harness(server_startup_timeout=120):
         yield
 
 

@@ -1,5 +1,6 @@
 """A run that was killed between its push and the note of it: the next attempt finds its commit, whatever came since."""
 
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
@@ -7,9 +8,10 @@ from conftest_gitops import commit_of, edits_at, release_of
 from test_commit import promote, remote
 
 from tasks.config import Config
+from tasks.gitops.commit import commit_ring
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.freeze import Frozen
-from tasks.models import Edits, Override, Release, RingCommit
+from tasks.models import Edits, Override, Release, ReleaseRequest, RingCommit, RingPlan
 
 ALWAYS = {"from": "2000-01-01T00:00", "until": "2999-01-01T00:00", "reason": "holidays"}
 
@@ -69,3 +71,21 @@ def test_a_commit_that_only_says_it_is_this_runs_is_not_believed(world: SimpleNa
     world.gitops.commit({"README.md": "x\n"}, "mine\n\nSlipway-Ring: all\nSlipway-Run: run-1")
     done = again(world, edits)
     assert (done.created, remote(world, "rev-parse", "main")) == (True, done.commit)
+
+
+def test_a_ring_has_the_time_at_which_its_run_wrote_it_and_says_when_its_release_was_made(
+    world: SimpleNamespace,
+) -> None:
+    release, written = release_of(world.commits[0], 1), "2026-11-26T02:30:00Z"
+    edits = edits_at(world, read_fleet(world.config).tip, release, "bre")
+    plan = RingPlan(name="all", approve=False, soak_seconds=0, promotions=edits.promotions)
+    request = ReleaseRequest(commit=release.commit)
+    done = commit_ring(world.config, request, release, plan, edits, {"Slipway-Written": written})
+    shown = remote(
+        world, "show", "-s", "--format=%cI%n%(trailers:key=Slipway-Committed,valueonly)", done.commit
+    ).split()
+    made = world.app.git("show", "-s", "--format=%ct", release.commit)
+    assert [datetime.fromisoformat(t).timestamp() for t in shown] == [
+        datetime.fromisoformat(written).timestamp(),
+        int(made),
+    ]
