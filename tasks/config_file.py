@@ -21,6 +21,12 @@ def config_path() -> Path:
     return Path(os.environ.get("SLIPWAY_CONFIG") or "release.yaml")
 
 
+def config_paths() -> tuple[Path, ...]:
+    """Every `release.yaml` of a process that serves several apps: $SLIPWAY_CONFIG names them as PATH names folders."""
+    named = [Path(p) for p in os.environ.get("SLIPWAY_CONFIG", "").split(os.pathsep) if p]
+    return tuple(named) or (config_path(),)
+
+
 def load_config(path: Path | None = None) -> Config:
     """Reads and checks `release.yaml`.
 

@@ -27,6 +27,22 @@ class Webhook(Secret):
         description="who sends: a forge (gitea is Forgejo too; GitLab with its secret token or a signing token), or bearer: a CI job"
     )
     repository: str = Field(min_length=1, description="the app's repository as the sender names it, such as owner/name")
+    deployment: str = Field(
+        default="release/release",
+        pattern=r"^[^/\s]+/[^/\s]+$",
+        description="the Prefect deployment that releases this app; where several apps are released each has its own",
+    )
+    poll: Duration | None = Field(
+        default=None,
+        description="how often the branch is looked at behind the webhook; none: 60s, for bearer never; 0: never",
+    )
+
+    @property
+    def poll_seconds(self) -> float:
+        """Seconds between two looks; 0: never. A CI job decides what is released, so that its branch is left alone."""
+        if self.poll is None:
+            return 0 if self.provider == "bearer" else 60
+        return self.poll
 
 
 class Approvals(Section):

@@ -14,6 +14,22 @@ def read_secret(place: Secret, purpose: str, shortest: int = 1) -> str:
     """
     where = place.secret_file or f"${place.secret_env}"
     secret = _from_file(Path(place.secret_file), purpose) if place.secret_file else _from_environment(place)
+    return _checked(secret, where, purpose, shortest)
+
+
+def read_secrets(place: Secret, purpose: str, shortest: int = 1) -> tuple[str, ...]:
+    """Every secret that counts, one a line, so that a new one can be added before the old one is taken away.
+
+    Raises `ConfigInvalid` as `read_secret`, for the first line that is no secret.
+    """
+    where = place.secret_file or f"${place.secret_env}"
+    text = _from_file(Path(place.secret_file), purpose) if place.secret_file else _from_environment(place)
+    lines = [line.strip() for line in text.split("\n")]
+    secrets = [_checked(line, where, purpose, shortest) for line in lines if line]
+    return tuple(secrets) or (_checked("", where, purpose, shortest),)
+
+
+def _checked(secret: str, where: str, purpose: str, shortest: int) -> str:
     if not secret:
         raise ConfigInvalid.because(f"there is no secret for {purpose}", where, "put the secret there; it is empty now")
     if not secret.isprintable():

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.config_operate import Secret
 from tasks.errors import ConfigInvalid
-from tasks.secret import read_secret
+from tasks.secret import read_secret, read_secrets
 
 
 def test_it_is_read_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +35,13 @@ def test_what_is_wrong_is_told_without_showing_it(tmp_path: Path, content: bytes
     assert "the webhook" in str(caught.value)
     assert str(path) in str(caught.value)
     assert "lines-of-a-secret" not in str(caught.value)
+
+
+def test_several_lines_are_several_secrets(tmp_path: Path) -> None:
+    place = Secret(secret_file=str(tmp_path / "s"))
+    (tmp_path / "s").write_text(" one secret of sixteen\r\n\nanother of sixteen\n")
+    assert read_secrets(place, "the webhook", 16) == ("one secret of sixteen", "another of sixteen")
+    for wrong in ("\n \n", "one secret of sixteen\nshort\n", "one secret\tof sixteen"):
+        (tmp_path / "s").write_text(wrong)
+        with pytest.raises(ConfigInvalid, match="the webhook"):
+            read_secrets(place, "the webhook", 16)
