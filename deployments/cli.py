@@ -327,6 +327,20 @@ def schema() -> None:
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; a proxy with TLS belongs before it.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8090,
+) -> None:
+    """Take webhooks and look at main each minute; SLIPWAY_CONFIG names one release.yaml or several, as PATH does."""
+    from deployments import serve as server
+    from deployments.webhook import make_app
+
+    with _told():
+        receiver = make_app()
+    server.serve(receiver, host, port)
+
+
+@app.command()
 def demo(
     once: Annotated[
         bool,

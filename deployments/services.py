@@ -219,14 +219,10 @@ def receiver(env: Mapping[str, str], folder: Path, port: int) -> Iterator[Server
     argv = [
         sys.executable,
         "-m",
-        "uvicorn",
-        "--factory",
-        "deployments.webhook:make_app",
-        "--host",
-        "127.0.0.1",
+        "deployments",
+        "serve",
         "--port",
         str(port),
-        "--no-access-log",
     ]
     with serving(
         "receiver", argv, folder / "receiver.log", env, lambda: answers(f"http://127.0.0.1:{port}/health")

@@ -1,159 +1,101 @@
-"""The webhook receiver: an authenticated hint that main has moved becomes a run of the release deployment.
+"""The webhook receiver: an authenticated hint that a branch has moved becomes a run of the release deployment.
 
-The signature is checked over the raw body before anything is parsed. From the body only ref, commit and repository
-name are read; the commit itself is read from the repository by the flow.
+A body is read within limits, then its signature is checked, then it is parsed; a delivery is on disk before it is answered
+202. Which commit is released is read from the repository. See docs/webhooks.md.
 """
 
-import hmac
-import json
 import logging
-import os
-import re
-from dataclasses import dataclass
-from typing import Any
+import time
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 
-from tasks.config_file import load_config
+from deployments.hooks.answers import CLOSE, Ignored, Rejected, problem
+from deployments.hooks.apps import hooked_apps
+from deployments.hooks.receiver import Line, Receiver
 
 log = logging.getLogger(__name__)
-MAX_BYTES = 2_000_000
-SHORTEST_SECRET = 16
-DEPLOYMENT = "release/release"
-COMMIT = re.compile(r"[0-9a-f]{40}")
-NO_COMMIT = "0" * 40
-
-
-@dataclass(frozen=True)
-class Hook:
-    """What a delivery must agree with, from the operator's side."""
-
-    secret: bytes
-    repository: str
-    ref: str
-
-
-class Ignored(Exception):
-    """A delivery in order that starts nothing; its text says why."""
-
-
-class Rejected(Exception):
-    """A delivery that is not in order: HTTP status and what is wrong, without a word about the configuration."""
-
-    def __init__(self, status: int, title: str) -> None:
-        super().__init__(title)
-        self.status, self.title = status, title
+QUIET_SECONDS = 10
+"""A refused delivery is logged once in this time for each app: strangers do not fill the disk."""
 
 
 def make_app() -> FastAPI:
-    """The ASGI app. Refuses to start without a secret of at least 16 characters in SLIPWAY_WEBHOOK_SECRET."""
-    hook = hook_from_environment()
-    app = FastAPI(title="Slipway webhook", docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.get("/health")
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.post("/hooks/github")
-    async def github(request: Request) -> JSONResponse:
-        try:
-            body = await _body(request)
-            _authenticate(hook, body, request.headers.getlist("x-hub-signature-256"))
-            commit = commit_of(
-                hook, request.headers.get("x-github-event", ""), request.headers.get("content-type", ""), body
-            )
-            run = await _start(hook, commit)
-        except Ignored as ignored:
-            return JSONResponse({"ignored": str(ignored)})
-        except Rejected as rejected:
-            return JSONResponse(
-                {"title": rejected.title, "status": rejected.status},
-                status_code=rejected.status,
-                media_type="application/problem+json",
-            )
-        return JSONResponse({"run": run, "commit": commit}, status_code=202)
-
+    """The ASGI app, of the files that SLIPWAY_CONFIG names. Raises `ConfigInvalid` for one that is wrong or lets anyone in."""
+    receiver = Receiver(hooked_apps())
+    app = FastAPI(
+        title="Slipway",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=receiver.running,
+        exception_handlers={HTTPException: _of_status, Exception: _of_fault},
+    )
+    for router in (_hooks(receiver), _state(receiver)):
+        app.include_router(router)
     return app
 
 
-def hook_from_environment() -> Hook:
-    """SLIPWAY_WEBHOOK_SECRET, SLIPWAY_WEBHOOK_REPOSITORY (`owner/name`) and the branch of release.yaml."""
-    secret, repository = os.environ.get("SLIPWAY_WEBHOOK_SECRET", ""), os.environ.get("SLIPWAY_WEBHOOK_REPOSITORY", "")
-    if len(secret) < SHORTEST_SECRET:
-        raise SystemExit(
-            f"SLIPWAY_WEBHOOK_SECRET must have at least {SHORTEST_SECRET} characters: anyone could start releases otherwise"
-        )
-    if not repository:
-        raise SystemExit("SLIPWAY_WEBHOOK_REPOSITORY must name the app's repository as the forge does: owner/name")
-    return Hook(secret.encode(), repository, f"refs/heads/{load_config().app.branch}")
+def _hooks(receiver: Receiver) -> APIRouter:
+    router, refused = APIRouter(), dict.fromkeys(receiver.lines, 0.0)
+
+    @router.post("/hooks/{name}")
+    async def take(name: str, request: Request) -> Response:
+        if (line := receiver.lines.get(name)) is None:
+            return problem(404, headers=CLOSE)
+        began = time.monotonic()
+        outcome, answer = await _answer(receiver, line, request, refused)
+        receiver.metrics.answered(name, outcome, time.monotonic() - began)
+        return answer
+
+    return router
 
 
-async def _body(request: Request) -> bytes:
-    """The raw body, never more than the limit of it."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise Rejected(413, "the body is too large")
-    return bytes(body)
-
-
-def _authenticate(hook: Hook, body: bytes, signatures: list[str]) -> None:
-    """Constant time, on bytes: compare_digest raises on text outside ASCII."""
-    expected = b"sha256=" + hmac.new(hook.secret, body, "sha256").hexdigest().encode()
-    if len(signatures) != 1 or not hmac.compare_digest(signatures[0].encode("utf-8", "surrogateescape"), expected):
-        raise Rejected(401, "the signature is missing or wrong")
-
-
-def commit_of(hook: Hook, event: str, content_type: str, body: bytes) -> str:
-    """The commit that a signed delivery says main is at. Raises `Ignored` or `Rejected`."""
-    if event != "push":
-        raise Ignored(f"the event is {event[:40]!r}, only push starts a release")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise Rejected(415, "send application/json")
-    payload = _json(body)
-    ref, commit, name = payload.get("ref"), payload.get("after"), _dict(payload.get("repository")).get("full_name")
-    if name != hook.repository:
-        raise Ignored("the push is of another repository")
-    if ref != hook.ref:
-        raise Ignored("the push is to another branch or a tag")
-    if commit == NO_COMMIT:
-        raise Ignored("the branch was deleted")
-    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
-        raise Rejected(400, "after is not a commit id")
-    return commit
-
-
-def _json(body: bytes) -> dict[str, Any]:
+async def _answer(
+    receiver: Receiver, line: Line, request: Request, refused: dict[str, float]
+) -> tuple[str, JSONResponse]:
     try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Rejected(400, "the body is not JSON") from None
-    return _dict(payload)
+        commit = await receiver.take(line, request)
+    except Ignored as ignored:
+        log.info("%s: ignored: %s", line.hooked.name, ignored)
+        return "ignored", JSONResponse({"ignored": str(ignored)})
+    except Rejected as rejected:
+        if time.monotonic() - refused[line.hooked.name] > QUIET_SECONDS:
+            refused[line.hooked.name] = time.monotonic()
+            log.warning("%s: refused with %d: %s", line.hooked.name, rejected.status, rejected)
+        return str(rejected.status), problem(rejected.status, rejected.title, rejected.headers)
+    log.info("%s: accepted %s", line.hooked.name, commit[:7])
+    return "accepted", JSONResponse({"accepted": commit}, 202)
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Rejected(400, "the body is not shaped like a push")
-    return value
+def _state(receiver: Receiver) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health")
+    def health() -> dict[str, object]:
+        """200 as long as deliveries are taken; what does not work behind them is told, without names."""
+        told = receiver.metrics
+        return {
+            "status": "ok",
+            "waiting": sum(line.spool.count for line in receiver.lines.values()),
+            "prefect": "failing" if told.undelivered else "ok",
+            "repository": "failing" if told.failing else "ok",
+        }
+
+    @router.get("/metrics")
+    def metrics() -> Response:
+        return Response(receiver.metrics.text(receiver.waiting()), media_type=CONTENT_TYPE_LATEST)
+
+    return router
 
 
-async def _start(hook: Hook, commit: str) -> str:
-    """One run per repository and commit, however often the forge tells it: the key is Prefect's, in its database."""
-    import httpx
-    from prefect import get_client
-    from prefect.exceptions import PrefectException
+async def _of_status(_: Request, error: Exception) -> Response:
+    """What the router says itself: 404 and 405."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return problem(error.status_code, headers=dict(error.headers or {}))
 
-    try:
-        async with get_client() as client:
-            deployment = await client.read_deployment_by_name(DEPLOYMENT)
-            run = await client.create_flow_run_from_deployment(
-                deployment.id,
-                parameters={"request": {"commit": commit}},
-                idempotency_key=f"push:{hook.repository}:{commit}",
-            )
-    except (httpx.HTTPError, PrefectException) as error:
-        log.error("the Prefect server took no run: %s", error)
-        raise Rejected(503, "the release could not be started; send the delivery again") from error
-    return str(run.id)
+
+async def _of_fault(_: Request, error: Exception) -> Response:
+    return problem(500)

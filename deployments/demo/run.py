@@ -71,10 +71,9 @@ def _bring_up(world: World, stack: ExitStack, console: Console) -> None:
     cluster = stack.enter_context(_cluster(world, env))
     prefect.wait_ready()
     services.deploy(env)
-    hook = {"SLIPWAY_WEBHOOK_SECRET": settings.secret, "SLIPWAY_WEBHOOK_REPOSITORY": settings.repository}
     servers = [
         stack.enter_context(services.worker(env, world.logs)),
-        stack.enter_context(services.receiver({**env, **hook}, world.logs, settings.receiver_port)),
+        stack.enter_context(services.receiver(env, world.logs, settings.receiver_port)),
         cluster,
     ]
     for server in servers:

@@ -55,6 +55,7 @@ class World:
         self.app, self.app_remote = folder / "app", folder / "app.git"
         self.gitops, self.gitops_remote = folder / "gitops", folder / "gitops.git"
         self.config, self.logs, self.report = folder / "release.yaml", folder / "logs", folder / "report"
+        self.secret = folder / "webhook-secret"
         self.prefect, self.home, self.registry = folder / "prefect", folder / "home", folder / "registry"
 
     def address(self, customer: str) -> str:
@@ -96,7 +97,7 @@ def _choose() -> Settings:
         registry_port=free_port(5000),
         prefect_port=free_port(4200),
         receiver_port=receiver,
-        receiver=f"http://127.0.0.1:{receiver}/hooks/github",
+        receiver=f"http://127.0.0.1:{receiver}/hooks/shop",
         customer_ports=ports,
     )
 
@@ -109,6 +110,8 @@ def _make(world: World) -> None:
     _write(world.gitops, gitops_files(world.settings))
     _repository(world.gitops, world.gitops_remote, "Ten customers")
     git(world.gitops, "push", "--quiet", "--set-upstream", "origin", "main")
+    world.secret.touch(mode=0o600)
+    world.secret.write_text(world.settings.secret)
     world.config.write_text(yaml.safe_dump(release_yaml(world), sort_keys=False, width=120))
     hook = world.app_remote / "hooks" / "post-receive"
     hook.parent.mkdir(exist_ok=True)
@@ -252,6 +255,11 @@ def release_yaml(world: World) -> dict[str, object]:
             "urls": {c: world.address(c) for c in CUSTOMERS},
             "versions": {"backend": "/api/version", "frontend": "/version"},
             "timeout": "3m",
+        },
+        "webhook": {
+            "provider": "github",
+            "repository": world.settings.repository,
+            "secret_file": str(world.secret),
         },
     }
 
