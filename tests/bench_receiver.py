@@ -114,7 +114,7 @@ def _ended(client: Any, run: Any) -> dict[str, datetime.datetime] | None:
     states = client.read_flow_run_states(run)
     if not states or not any(s.is_final() for s in states):
         return None
-    return {s.type.value: s.timestamp for s in reversed(states)}
+    return {s.type.value: s.timestamp for s in sorted(states, key=lambda s: s.timestamp, reverse=True)}
 
 
 def _first_line(client: Any, run: Any) -> datetime.datetime | None:

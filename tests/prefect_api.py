@@ -33,7 +33,7 @@ class PrefectApi:
             case "GET /admin/version":
                 return Response(200, version("prefect"))
             case "GET /csrf-token":
-                return Response(422, {"detail": "CSRF protection is disabled."})
+                return Response(422, {"detail": []})
             case "GET /deployments/name/{flow_name}/{deployment_name}":
                 return Response(200, _deployment(request.path_parameters["deployment_name"]))
             case "POST /deployments/{id}/create_flow_run":

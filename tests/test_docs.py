@@ -76,6 +76,17 @@ def test_rings_and_the_forge_are_settings() -> None:
     Config.model_validate({**whole, **example, "rollout": rollout, "gitops": gitops})
 
 
+def test_webhooks_are_settings() -> None:
+    (whole,), (example, _, _, several) = blocks("README.md"), blocks("docs/webhooks.md")
+    Config.model_validate({**whole, **example})
+    shipped = yaml.safe_load((DOCS.parent / "prefect.yaml").read_text())["deployments"][0]
+    assert several["deployments"][0]["entrypoint"] == shipped["entrypoint"]
+    assert several["deployments"][0]["concurrency_limit"] == shipped["concurrency_limit"]
+    assert (
+        several["deployments"][0]["work_pool"]["job_variables"].items() >= shipped["work_pool"]["job_variables"].items()
+    )
+
+
 @pytest.mark.parametrize("target", re.findall(r"`(\{file: .*?\})`", (DOCS / "gitops.md").read_text()))
 def test_each_layout_of_the_table_is_a_target(target: str) -> None:
     Target.model_validate(yaml.safe_load(target))

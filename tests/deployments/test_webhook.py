@@ -1,6 +1,9 @@
 """The receiver believes only what is signed, keeps it before it answers, and makes one run of where the branch is."""
 
 import json
+import os
+import shutil
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -53,13 +56,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
         with (
             temporary_settings({PREFECT_API_URL: api}),
             get_client(sync_client=True) as client,
-            receivers.serving(folder, configs, api, folder / "home") as (_, hook),
+            receivers.serving(folder, configs, api, folder / "home") as (receiver, hook),
         ):
             flow = client.read_deployment_by_name("release/release").flow_id
             for name in APPS:
                 client.create_deployment(flow_id=flow, name=name)
             yield SimpleNamespace(
-                port=hook, client=client, server=server, folder=folder, prefect_port=port, repositories=repositories
+                port=hook,
+                receiver=receiver,
+                configs=configs,
+                api=api,
+                client=client,
+                server=server,
+                folder=folder,
+                prefect_port=port,
+                repositories=repositories,
             )
 
 
@@ -260,6 +271,16 @@ def test_a_branch_that_was_put_back_gets_another_run(world: SimpleNamespace) -> 
     until(lambda: runs(world, "rewound") == [first, second, first])
 
 
+def test_without_the_repository_the_newest_delivery_is_believed_once(world: SimpleNamespace) -> None:
+    shutil.rmtree(world.repositories["blind"].url)
+    first, second = push("github", "3a" * 20), push("github", "3b" * 20)
+    for sent in (first, second, first):
+        assert deliver(world, "blind", sent).status == 202
+        until(lambda: waiting(world) == 0)
+    assert runs(world, "blind") == ["3a" * 20, "3b" * 20]
+    assert b'"repository":"failing"' in receivers.send(world.port, "/health", Sent((), b""), "GET").body
+
+
 def test_metrics_count_by_app_and_answer(world: SimpleNamespace) -> None:
     deliver(world, "gitea", push("gitea", NOBODY))
     text = receivers.send(world.port, "/metrics", Sent((), b""), "GET").body.decode()
@@ -282,17 +303,29 @@ def test_what_cannot_be_kept_is_not_accepted(world: SimpleNamespace) -> None:
     assert (answer.status, answer.headers["retry-after"]) == (503, "60")
 
 
-def test_prefect_may_be_away_for_a_while(world: SimpleNamespace) -> None:
-    """Last: the server is another one afterwards, on the same database."""
+def test_prefect_and_the_receiver_may_be_away_for_a_while(world: SimpleNamespace) -> None:
+    """Last: both are others afterwards, on the same disk. What came before another commit of a CI job is left out."""
     world.server.stop()
     commit = world.repositories["later"].commit({"a": "1"})
-    assert deliver(world, "later", push("github", commit)).status == 202
+    old, new = (world.repositories["bearer"].commit({"a": text}) for text in ("old", "new"))
+    for app, sent in (
+        ("later", push("github", commit)),
+        ("bearer", push("bearer", new)),
+        ("bearer", push("bearer", old)),
+    ):
+        assert deliver(world, app, sent).status == 202
     until(lambda: b'"prefect":"failing"' in receivers.send(world.port, "/health", Sent((), b""), "GET").body)
-    assert waiting(world) == 1
-    with services.prefect_server(world.folder / "prefect", world.prefect_port) as server:
+    assert waiting(world) == 3
+    os.killpg(world.receiver.process.pid, signal.SIGKILL)
+    with (
+        receivers.serving(world.folder, world.configs, world.api, world.folder / "home") as (_, world.port),
+        services.prefect_server(world.folder / "prefect", world.prefect_port) as server,
+    ):
         server.wait_ready()
         until(lambda: runs(world, "later") == [commit])
         until(lambda: waiting(world) == 0)
+        assert runs(world, "bearer")[-1] == new
+        assert old not in runs(world, "bearer")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ NASTY = (
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n\r\n", b"[" * 2000, b"{" * 2000, b'{"a":' * 500, b"9" * 5000, b"1e999", b"NaN",
     b'"\\ud800"', b'"ref":"refs/heads/main",', b"null", b"%00", b"payload=", b"&" * 50, b"-1", b'"', b"\\", "\u202e".encode(),
 )  # fmt: skip
+BRANCH = ("branch", "main")
 VALUES = (None, True, -1, 1e308, "", "refs/heads/main", [], {}, [[]], "0" * 40, "1F" * 20, "main\n", "team/shop\x00")
 
 
@@ -25,28 +27,32 @@ def mutated(random_: random.Random, commit: str) -> tuple[str, Sent, bool]:
     return provider, _forged(random_, provider, sent), False
 
 
-def may_be_accepted(provider: str, sent: Sent, commit: str) -> bool:
-    """Whether a request whose sender is known says in so many words that our branch is at the commit."""
+def may_be_accepted(provider: str, sent: Sent) -> bool:
+    """Whether a request whose sender is known says in so many words that our branch is at some commit."""
     try:
-        payload = json.loads(sent.body)
-        return bool(_facts(provider, payload, commit))
+        commit = _commit(provider, json.loads(sent.body))
+        return bool(re.fullmatch("[0-9a-f]{40}", commit)) and commit != deliveries.NOBODY
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
-def _facts(provider: str, payload: Any, commit: str) -> bool:
+def _commit(provider: str, payload: Any) -> Any:
+    """What the body says of our branch. Raises `KeyError` and the like when it says nothing of it."""
     match provider:
         case "bearer":
-            return payload["commit"] == commit
+            return payload["commit"]
         case "bitbucket":
             name, sides = payload["repository"]["full_name"], [c["new"] for c in payload["push"]["changes"] if c["new"]]
-            ours = [s["target"]["hash"] for s in sides if (s["type"], s["name"]) == ("branch", "main")]
-            return name == deliveries.REPOSITORY and ours[-1:] == [commit]
+            where, commit = (
+                deliveries.MAIN,
+                [s["target"]["hash"] for s in sides if (s["type"], s["name"]) == BRANCH][-1:],
+            )
+            commit = commit[0] if commit else None
         case "gitlab":
-            name = payload["project"]["path_with_namespace"]
+            name, where, commit = payload["project"]["path_with_namespace"], payload["ref"], payload["after"]
         case _:
-            name = payload["repository"]["full_name"]
-    return (name, payload["ref"], payload["after"]) == (deliveries.REPOSITORY, deliveries.MAIN, commit)
+            name, where, commit = payload["repository"]["full_name"], payload["ref"], payload["after"]
+    return commit if (name, where) == (deliveries.REPOSITORY, deliveries.MAIN) else None
 
 
 def signed(provider: str, sent: Sent) -> Sent:

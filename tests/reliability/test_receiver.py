@@ -60,6 +60,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, prefect: PrefectApi) -> Iter
     apps = {**{p: p for p in PROVIDERS}, "burst": "github"}
     configs = [receivers.write_config(folder, name, repository.url, kind) for name, kind in apps.items()]
     with receivers.serving(folder, configs, prefect.server.url, folder / "home") as (server, port):
+        assert receivers.send(port, "/hooks/bearer", push("bearer", commit)).status == 202
+        until(lambda: commit in prefect.commits)  # everything is loaded
         yield SimpleNamespace(
             port=port, commit=commit, repository=repository, process=psutil.Process(server.process.pid), prefect=prefect
         )
@@ -96,7 +98,7 @@ def test_of_mutated_requests_none_is_accepted_that_should_not_be(world: SimpleNa
         app, sent, proves = mutations.mutated(chance, world.commit)
         status = line.send(f"/hooks/{app}", sent)
         statuses[status] += 1
-        may = proves and mutations.may_be_accepted(app, sent, world.commit)
+        may = proves and mutations.may_be_accepted(app, sent)
         if status >= 500 or (status == 202 and not may) or (status == 200 and not proves):
             wrong.append((status, app, sent))
     record_property("figure", "receiver, mutated requests")
@@ -161,7 +163,6 @@ def test_a_thousand_pushes_make_a_handful_of_runs(world: SimpleNamespace, record
         commits.append(parent)
     folder = Path(world.repository.url)
     world.repository.git("push", "--quiet", "origin", f"{parent}:refs/heads/all")
-    before = len(world.prefect.keys)
 
     def one(commit: str) -> int:
         subprocess.run(["git", "-C", str(folder), "update-ref", "refs/heads/main", commit], check=True)
@@ -175,7 +176,7 @@ def test_a_thousand_pushes_make_a_handful_of_runs(world: SimpleNamespace, record
     statuses.append(one(commits[-1]))
     assert set(statuses) == {202}
     until(lambda: commits[-1] in world.prefect.commits, 120)
-    asked = world.prefect.commits[before:]
+    asked = [c for c in world.prefect.commits if c in set(commits)]
     record_property("figure", "receiver, burst of pushes")
     record_property("cases", len(statuses))
     assert asked[-1] == commits[-1]
