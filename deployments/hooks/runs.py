@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from deployments.hooks.apps import COMMIT
 from tasks.errors import ServiceUnavailable
 
 SECONDS = 30
@@ -42,9 +43,16 @@ async def newest(deployment: str) -> str | None:
         runs = await client.read_flow_runs(
             deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[found.id])),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=1,
+            limit=20,
         )
-    return str(runs[0].parameters.get("request", {}).get("commit")) if runs else None
+    return next(filter(None, map(_commit, runs)), None)
+
+
+def _commit(run: Any) -> str | None:
+    """The commit in a run's parameters; None when a person wrote something else there."""
+    request = run.parameters.get("request")
+    commit = request.get("commit") if isinstance(request, dict) else None
+    return commit if isinstance(commit, str) and COMMIT.fullmatch(commit) else None
 
 
 @asynccontextmanager
