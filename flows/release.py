@@ -1,12 +1,12 @@
 """The main story: one pushed commit becomes every customer's running version."""
 
-from prefect import flow
+from prefect import State, flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks import ring as rings
 from tasks import steps
 from tasks.config import Config
-from tasks.models import Changes, Evidence, Fleet, Outcome, Plan, ReleaseReport, ReleaseRequest, Source
+from tasks.models import Changes, Evidence, Fleet, Plan, ReleaseReport, ReleaseRequest, Source
 
 
 @flow(
@@ -16,11 +16,13 @@ from tasks.models import Changes, Evidence, Fleet, Outcome, Plan, ReleaseReport,
     on_cancellation=[steps.clean_up],
     on_crashed=[steps.clean_up],
 )
-def release(request: ReleaseRequest) -> ReleaseReport:
+def release(request: ReleaseRequest) -> ReleaseReport | State:
     """Take one pushed commit to every customer, ring by ring."""
     steps.sweep()
     config = steps.load_config()
     steps.require_allowed(config, request)
+    if newer := steps.supersede(config, request):
+        return steps.superseded(request, newer)
     source = steps.check_out(config, request)
     fleet = steps.read_fleet(config)
     changes = steps.find_changes(config, source, fleet)
@@ -30,8 +32,8 @@ def release(request: ReleaseRequest) -> ReleaseReport:
     plan = steps.make_plan(config, record, fleet)
     steps.show_plan(plan)
 
-    commits, outcomes = promote(config, request, plan)
-    return steps.report(plan, evidence, outcomes, commits)
+    commits, moved = promote(config, request, plan)
+    return steps.report(request, plan, evidence, moved.outcomes, commits, moved.newer)
 
 
 def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
@@ -44,10 +46,10 @@ def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evi
     return steps.gate(source, [*images, *tools.values(), *suites, *migrations, *smoke])
 
 
-def promote(config: Config, request: ReleaseRequest, plan: Plan) -> tuple[dict[str, str], tuple[Outcome, ...]]:
+def promote(config: Config, request: ReleaseRequest, plan: Plan) -> tuple[dict[str, str], rings.Moved]:
     """Ring by ring, each from the commit of the one before; a ring that fails stops those behind it."""
     moved, commits = rings.Moved(plan.tip), {}
     for ring in plan.rings:
         before, moved = moved.commit, rings.promote_ring(config, request, plan, ring, moved)
         commits |= {ring.name: moved.commit} if moved.commit != before else {}
-    return commits, moved.outcomes
+    return commits, moved

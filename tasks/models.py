@@ -444,6 +444,14 @@ class Span(Value):
     after: tuple[str, ...] = Field(default=(), description="ids of the steps whose results it needed")
 
 
+class Newer(Value):
+    """A release that came instead of another: main came to its commit later."""
+
+    commit: CommitId
+    run: str = Field(description="id of its Prefect flow run")
+    url: str = Field(description="where people see that run")
+
+
 class ReleaseReport(Value):
     """The end of a release: every customer with a named outcome."""
 

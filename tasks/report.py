@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from tasks.models import Evidence, Outcome, Plan, Promotion, Reason, Release, RingPlan, Source, Span
+from tasks.models import Evidence, Newer, Outcome, Plan, Promotion, Reason, Release, RingPlan, Source, Span
 from tasks.timeline import critical_path, wall_seconds
 
 DIFF_LINES = 400
 DIFFS = 12
+NOT_BEGUN = "not begun"
 BODY_LENGTH = 60_000  # GitHub takes 65,536 characters
 
 
@@ -50,6 +51,36 @@ def customers_table(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
         }
         for o in outcomes
     ]
+
+
+def progress_table(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
+    """A row per customer while the run sleeps: how it ended, or that its ring was not begun."""
+    done = {o.customer for o in outcomes}
+    waiting = [p for ring in plan.rings for p in ring.promotions if p.customer not in done]
+    return customers_table(outcomes) + [
+        {"customer": p.customer, "ring": p.ring, "outcome": NOT_BEGUN, "because": p.because, "next": ""}
+        for p in waiting
+    ]
+
+
+def superseded(commit: str, newer: Newer, rows: Sequence[Mapping[str, object]], next_step: str) -> str:
+    """Markdown on the page of a run that a newer one replaced."""
+    customers = _table(rows) if rows else "Nothing was written; every customer keeps what it runs."
+    return (
+        f"# Release {commit[:7]}: superseded\n\n{replaced_by(newer)} Customers that had moved stay where they are; that "
+        f"release goes on from there.\n\nNext: {next_step}.\n\n## Customers\n\n{customers}"
+    )
+
+
+def replaced_by(newer: Newer) -> str:
+    """Markdown: the release that came instead, with its run."""
+    return f"**Superseded by release [{newer.commit[:7]}]({newer.url}).**"
+
+
+def replaced(older: Sequence[tuple[str, str, str]]) -> str:
+    """Markdown on the newer run's page: (commit, address of its run, state it was in) of each run that it replaced."""
+    rows = [{"release": f"`{commit[:7]}`", "run": url, "was": state} for commit, url, state in older]
+    return f"# It replaced\n\n{_table(rows)}"
 
 
 def refusal(source: Source, reasons: Sequence[Reason], evidence: Evidence) -> str:
@@ -112,13 +143,19 @@ def _difference(now: Promotion, ring: RingPlan) -> str:
 
 
 def release_text(
-    plan: Plan, evidence: Evidence, outcomes: Sequence[Outcome], commits: Mapping[str, str], spans: Mapping[str, Span]
+    plan: Plan,
+    evidence: Evidence,
+    outcomes: Sequence[Outcome],
+    commits: Mapping[str, str],
+    spans: Mapping[str, Span],
+    newer: Newer | None = None,
 ) -> str:
     """Markdown: what was released where, and all that led there."""
     release = plan.release
     done = sum(o.outcome in ("promoted", "unchanged") for o in outcomes)
     sections = [
         f"# {_title(release.commit, release.subject)}\n\n**{done} of {len(outcomes)} customers are seen running it.**",
+        replaced_by(newer) if newer else "",
         "## Customers\n\n" + _table(customers_table(outcomes)),
         "## GitOps commits\n\n"
         + ("\n".join(f"- {ring}: `{c}`" for ring, c in commits.items()) or "Nothing had to be written."),

@@ -19,6 +19,7 @@ from tasks.models import (
     Edit,
     Edits,
     Hold,
+    Newer,
     Outcome,
     Plan,
     PullRequest,
@@ -28,15 +29,20 @@ from tasks.models import (
     RingPlan,
 )
 from tasks.rollout import outcomes as endings
+from tasks.supersede import Overtaken, give_way
 
 
 class Moved(NamedTuple):
-    """How far the fleet has come: the GitOps commit, every outcome so far, why the next ring may not begin, what it comes after."""
+    """How far the fleet has come: the GitOps commit, every outcome so far, why the next ring may not begin, what it comes after.
+
+    `newer`: the release that this one gave way to while it slept.
+    """
 
     commit: str
     outcomes: tuple[Outcome, ...] = ()
     stopped: str = ""
     watched: tuple[PrefectFuture, ...] = ()
+    newer: Newer | None = None
 
 
 def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: RingPlan, moved: Moved) -> Moved:
@@ -44,21 +50,28 @@ def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: Ring
 
     A customer's failure is its outcome, never an error here; a ring behind one that failed is not begun.
     """
+    if moved.newer:
+        return moved._replace(outcomes=moved.outcomes + endings.stopped(ring, Overtaken(moved.newer)))
     if moved.stopped:
         return moved._replace(outcomes=moved.outcomes + endings.not_begun(ring, moved.stopped))
+    if ring.approve and ring.moving:
+        steps.show_progress(plan, moved.outcomes)
     try:
         edits = _edits(config, plan.release, ring, moved)
         write = _propose if config.ring(ring.name).pull_request else _write
         commit = write(config, request, plan.release, ring, edits)
+    except Overtaken as overtaken:
+        return moved._replace(outcomes=moved.outcomes + endings.stopped(ring, overtaken), newer=overtaken.newer)
     except SlipwayError as refused:  # frozen, rejected, main no longer has the commit; or a remote takes no push
         return moved._replace(stopped=refused.reasons[0].what, outcomes=moved.outcomes + endings.stopped(ring, refused))
     outcomes, watched = _watch(config, plan.release, commit)
     reach("ring:watched")
+    newer = None
     if commit.created and not request.passes("soak"):
-        outcomes = _soak(config, plan.release, ring, commit, outcomes)
+        outcomes, newer = _soak(config, request, plan.release, ring, commit, outcomes)
     outcomes, tip = _put_back(config, plan.release, commit, outcomes)
     stopped = endings.too_many_failures(config, ring.name, outcomes)
-    return Moved(tip, moved.outcomes + outcomes, stopped, watched)
+    return Moved(tip, moved.outcomes + outcomes, stopped, watched, newer)
 
 
 def _edits(config: Config, release: Release, ring: RingPlan, moved: Moved) -> Edits:
@@ -84,6 +97,8 @@ def _write(config: Config, request: ReleaseRequest, release: Release, ring: Ring
     while True:
         if ring.approve and ring.moving and not earlier(ring):  # nobody is asked about what may not be written
             freezing.require_open(config, request, ring.name)
+            if not request.overrides:
+                give_way(config, request)
         answer = approve(release, ring, before, again)
         commit = steps.commit_ring(config, request, release, ring, edits, _trailers(ring, answer))
         if commit.asks_again is None:
@@ -105,7 +120,12 @@ def _propose(config: Config, request: ReleaseRequest, release: Release, ring: Ri
             return RingCommit(ring=ring.name, commit=edits.tip, created=False, promotions=edits.promotions)
         title, body = report.pull_request(release, ring.of(edits), str(this_run.id))
         asked = steps.open_pull_request(config.gitops.forge, proposal.branch, config.gitops.branch, title, body)
-        ended = steps.await_merge(config, request, release, ring, proposal, asked)
+        try:
+            ended = steps.await_merge(config, request, release, ring, proposal, asked)
+        except Overtaken as overtaken:
+            steps.close_pull_request(config.gitops.forge, asked.number, f"{overtaken.reasons[0].what}.")
+            proposals.withdraw(config, proposal)
+            raise
         if isinstance(ended, PullRequest):
             proposals.withdraw(config, proposal)
             return steps.read_merge(config, release, ring, proposal, ended.merged_as)
@@ -138,16 +158,24 @@ def _seen(started: Sequence[tuple[list[str], PrefectFuture]]) -> dict[str, Any]:
 
 
 def _soak(
-    config: Config, release: Release, ring: RingPlan, commit: RingCommit, outcomes: tuple[Outcome, ...]
-) -> tuple[Outcome, ...]:
+    config: Config,
+    request: ReleaseRequest,
+    release: Release,
+    ring: RingPlan,
+    commit: RingCommit,
+    outcomes: tuple[Outcome, ...],
+) -> tuple[tuple[Outcome, ...], Newer | None]:
     """Lets the ring run for a while, and looks again; a run that was killed meanwhile waits for the rest only.
 
-    What more failed than may ends the release without it.
+    What more failed than may ends the release without it; a newer release that waits ends it early and is answered.
     """
     if not ring.soak_seconds or endings.too_many_failures(config, ring.name, outcomes):
-        return outcomes
-    steps.soak(ring.name, steps.soak_until(ring.name, ring.soak_seconds))
-    return _watch(config, release, commit)[0]
+        return outcomes, None
+    try:
+        steps.soak(config, request, ring.name, steps.soak_until(ring.name, ring.soak_seconds))
+    except Overtaken as overtaken:
+        return outcomes, overtaken.newer
+    return _watch(config, release, commit)[0], None
 
 
 def _put_back(

@@ -22,6 +22,7 @@ from tasks import config_file as configuration
 from tasks import containers, git
 from tasks import gate as gates
 from tasks import report as reports
+from tasks import supersede as superseding
 from tasks.config import Config, Migrations
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
@@ -42,12 +43,12 @@ from tasks.models import (
     Edits,
     Evidence,
     Fleet,
+    Newer,
     Outcome,
     Plan,
     Proposal,
     PullRequest,
     Release,
-    ReleaseReport,
     ReleaseRequest,
     RingCommit,
     RingPlan,
@@ -81,6 +82,7 @@ def _of_customers() -> str:
     return f"{what} {names[0]}" if len(names) == 1 else f"{what} {len(names)} customers, {names[0]} to {names[-1]}"
 
 
+supersede = task(superseding.supersede, name="supersede", task_run_name="supersede", **FRESH, **RETRIED)
 load_config = task(configuration.load_config, name="load configuration", task_run_name="load configuration", **STORED)
 check_out = task(checkout.check_out, name="check out", task_run_name="check out", **STORED, **RETRIED)
 read_fleet = task(fleet.read_fleet, name="read fleet", task_run_name="read fleet", **STORED, **RETRIED)
@@ -105,7 +107,6 @@ judge_compatibility = task(
 make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED, **RETRIED)
 edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED, **RETRIED)
 soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)
-soak = task(endings.soak, name="soak", task_run_name="soak ring {ring}", **STORED)
 written_at = task(ring_commits.written_at, name="written at", task_run_name="ring {ring} is written", **STORED)
 propose_ring = task(proposals.propose, name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED)
 open_pull_request = task(
@@ -118,6 +119,12 @@ read_merge = task(
     proposals.merged, name="read merge", task_run_name="read merge of ring {ring.name}", **FRESH, **RETRIED
 )
 roll_back = task(rollbacks.put_back, name="roll back", task_run_name="roll back", **STORED, **RETRIED)
+
+
+@task(name="soak", task_run_name="soak ring {ring}", **STORED)
+def soak(config: Config, request: ReleaseRequest, ring: str, until: float) -> None:
+    """The ring's soak. Raises `Overtaken`, which is not stored, as soon as a newer release waits for this one."""
+    endings.soak(ring, until, partial(superseding.give_way, config, request))
 
 
 @task(name="commit", task_run_name="commit ring {ring.name}", **STORED, **RETRIED)
@@ -151,12 +158,13 @@ def await_merge(
     """Waits until the pull request is merged, or the branch moves so that it would say something else: the edits then.
 
     Both are looked at before each look that may merge: a retry comes days later. Raises `ReleaseRefused` when a person closes
-    it, or its time is over, and `Frozen` where it would merge by itself in a freeze window.
+    it, or its time is over, `Frozen` where it would merge by itself in a freeze window, and `Overtaken` by a newer release.
     """
     settings = config.ring(ring.name).pull_request
     for seen in chain([asked], waiting.watched(config.gitops.forge, settings, asked, proposal.head)):
         if seen.state != "open":
             continue
+        superseding.give_way(config, request)
         now = proposals.plan_now(config, release, proposal.edits)
         if ring.of(now).hash != ring.of(proposal.edits).hash:
             return now
@@ -272,12 +280,32 @@ make_release = gates.make_release
 require_allowed = gates.require_allowed
 
 
-def report(plan: Plan, evidence: Evidence, outcomes: tuple[Outcome, ...], commits: dict[str, str]) -> ReleaseReport:
-    """Puts the report on the run's page; the run ends well only when every customer is where the plan wanted it."""
+def show_progress(plan: Plan, outcomes: tuple[Outcome, ...]) -> None:
+    """Puts how far the run has come on its page before it sleeps: whoever ends it meanwhile says what became of the rest."""
+    create_table_artifact(reports.progress_table(plan, outcomes), key="customers", description="how far it has come")
+
+
+superseded = superseding.replaced
+
+
+def report(
+    request: ReleaseRequest,
+    plan: Plan,
+    evidence: Evidence,
+    outcomes: tuple[Outcome, ...],
+    commits: dict[str, str],
+    newer: Newer | None = None,
+) -> Any:
+    """Puts the report on the run's page; the run ends well only when every customer is where the plan wanted it.
+
+    One that gave way to a newer release ends as superseded, wherever its customers are.
+    """
     create_table_artifact(reports.customers_table(outcomes), key="customers", description="every customer's outcome")
-    text = reports.release_text(plan, evidence, outcomes, commits, spans())
+    text = reports.release_text(plan, evidence, outcomes, commits, spans(), newer)
     create_markdown_artifact(text, key="release", description=f"release {plan.release.commit[:7]}")
     reach("report:shown")
+    if newer:
+        return superseding.overtaken(request, newer)
     return endings.finish(plan.release, outcomes)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tasks.config import Config
 from tasks.errors import ReleaseRefused, SlipwayError, Superseded
@@ -33,6 +33,7 @@ ENDED: dict[str, OutcomeName] = {
     "superseded": "superseded",
     "failed": "failed",
 }
+LOOK_SECONDS = 5
 NEXT = {
     "held": "slipway release-hold {customer} when it may move, then release again",
     "conflict": "put the value back, or `slipway hold {customer}`; then release again",
@@ -60,11 +61,15 @@ def soak_until(ring: str, seconds: float) -> float:
     return time.time() + seconds
 
 
-def soak(ring: str, until: float) -> None:
-    """Lets a verified ring run for a while before the next one moves; `until` is in seconds since 1970."""
-    seconds = max(0.0, until - time.time())
-    log.info("ring %s: soaks for %g s", ring, seconds)
-    time.sleep(seconds)
+def soak(ring: str, until: float, look: Callable[[], None]) -> None:
+    """Lets a verified ring run for a while before the next one moves; `until` is in seconds since 1970.
+
+    Calls `look` now and then, which raises when the soak is to end early.
+    """
+    log.info("ring %s: soaks for %g s", ring, max(0.0, until - time.time()))
+    while (seconds := until - time.time()) > 0:
+        look()
+        time.sleep(min(seconds, LOOK_SECONDS))
     reach("soak:ended")
 
 
