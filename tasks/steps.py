@@ -4,8 +4,8 @@ A step's result is stored as JSON and found again by its inputs within the same 
 goes on where it stopped. What watches the world is never taken from storage.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,7 @@ from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
 from tasks.gitops import ring_commit as ring_commits
 from tasks.gitops import rollback as rollbacks
+from tasks.going_on import require_going_on
 from tasks.images import build
 from tasks.migrations import check, compatibility
 from tasks.models import (
@@ -75,6 +76,17 @@ TestImages = dict[tuple[str, str], PrefectFuture]
 RETRIED: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 15], "retry_condition_fn": is_transient}
 
 
+def _while_going_on(write: Callable[..., Any]) -> Callable[..., Any]:
+    """What writes, only as long as this run may."""
+
+    @wraps(write)
+    def write_while_going_on(*arguments: Any, **named: Any) -> Any:
+        require_going_on()
+        return write(*arguments, **named)
+
+    return write_while_going_on
+
+
 def _of_customers() -> str:
     """`edit fjord`, or `edit 25 customers, aal to dal`."""
     names = this_task.parameters["customers"]
@@ -108,9 +120,15 @@ make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", *
 edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED, **RETRIED)
 soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)
 written_at = task(ring_commits.written_at, name="written at", task_run_name="ring {ring} is written", **STORED)
-propose_ring = task(proposals.propose, name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED)
+propose_ring = task(
+    _while_going_on(proposals.propose), name="propose", task_run_name="propose ring {ring.name}", **STORED, **RETRIED
+)
 open_pull_request = task(
-    requests.open_pull_request, name="open pull request", task_run_name="open pull request", **FRESH, **RETRIED
+    _while_going_on(requests.open_pull_request),
+    name="open pull request",
+    task_run_name="open pull request",
+    **FRESH,
+    **RETRIED,
 )
 close_pull_request = task(
     requests.close_pull_request, name="close pull request", task_run_name="close pull request", **FRESH, **RETRIED
@@ -118,7 +136,7 @@ close_pull_request = task(
 read_merge = task(
     proposals.merged, name="read merge", task_run_name="read merge of ring {ring.name}", **FRESH, **RETRIED
 )
-roll_back = task(rollbacks.put_back, name="roll back", task_run_name="roll back", **STORED, **RETRIED)
+roll_back = task(_while_going_on(rollbacks.put_back), name="roll back", task_run_name="roll back", **STORED, **RETRIED)
 
 
 @task(name="soak", task_run_name="soak ring {ring}", **STORED)
@@ -133,6 +151,7 @@ def commit_ring(
 ) -> RingCommit:
     """The ring's one commit, written in turn with other releases into the same repository."""
     with turn(config.gitops.repository):
+        require_going_on()
         return commits.commit_ring(config, request, release, ring, edits, trailers)
 
 
@@ -164,6 +183,7 @@ def await_merge(
     for seen in chain([asked], waiting.watched(config.gitops.forge, settings, asked, proposal.head)):
         if seen.state != "open":
             continue
+        require_going_on()
         superseding.give_way(config, request)
         now = proposals.plan_now(config, release, proposal.edits)
         if ring.of(now).hash != ring.of(proposal.edits).hash:
@@ -332,5 +352,11 @@ def _is_id(text: str) -> bool:
 
 
 def clean_up(flow: Any, flow_run: Any, state: Any) -> None:
-    """Hook for cancelled and crashed runs (Prefect calls it by these names): removes what they left on the Engine."""
-    containers.remove_leftovers(str(flow_run.id))
+    """Hook for cancelled and crashed runs (Prefect calls it by these names): removes what they left on the Engine.
+
+    It comes seconds later and in a process of its own: a run that goes on again by then has swept for itself.
+    """
+    with get_client(sync_client=True) as client:
+        now = client.read_flow_run(flow_run.id).state
+    if now is None or now.is_final() or now.type.value == "CANCELLING":
+        containers.remove_leftovers(str(flow_run.id))
