@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from deployments import cli_migrations
+from deployments import cli_migrations, cli_server
 from tasks.errors import ConfigInvalid, ServiceUnavailable, SlipwayError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Look at release.yaml, the one file of settings.")
 app.add_typer(config_app, name="config")
 app.add_typer(cli_migrations.app, name="migrations")
+app.add_typer(cli_server.app, name="server")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 

@@ -20,6 +20,11 @@ LEASE_SECONDS = 60  # the server's least: so long is the queue blocked by a hold
 TAKEN = 423
 
 
+def limit_of(repository: str) -> str:
+    """Name of the global concurrency limit of those who write there."""
+    return f"gitops-{hashlib.sha256(repository.encode()).hexdigest()[:12]}"
+
+
 @contextmanager
 def turn(repository: str) -> Iterator[None]:
     """A place among those who write there: one slot of a global concurrency limit of the Prefect server.
@@ -27,7 +32,7 @@ def turn(repository: str) -> Iterator[None]:
     A courtesy that saves tries: who has waited long enough goes on without one, and so does who gets no answer at once (a
     server on SQLite says 503 when it is busy). A ring is written long before the lease ends, so it is not renewed.
     """
-    name = f"gitops-{hashlib.sha256(repository.encode()).hexdigest()[:12]}"
+    name = limit_of(repository)
     with get_client(sync_client=True) as client:
         lease = _lease(client, name)
         try:

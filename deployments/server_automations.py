@@ -1,0 +1,36 @@
+"""The automations that Slipway has on a Prefect server: what Prefect itself can do right."""
+
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+
+from tasks.watchdog import ATTEMPTS, TAG
+
+RETRY = AutomationCore(
+    name="slipway: begin a crashed run again",
+    description=(
+        f"A run whose process was killed goes on where it stopped, {ATTEMPTS} attempts in all. What was refused is not "
+        "tried again. Made by `slipway server apply`."
+    ),
+    trigger=EventTrigger(
+        posture=Posture.Reactive,
+        expect={"prefect.flow-run.Crashed"},
+        # The count of attempts is in each event, so this ends by itself; a run that never ran has 0, see tasks/watchdog.py.
+        match={
+            "prefect.resource.id": "prefect.flow-run.*",
+            "prefect.run-count": [str(n) for n in range(1, ATTEMPTS)],
+        },
+        match_related={"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"},
+        for_each={"prefect.resource.id"},
+        threshold=1,
+    ),
+    actions=[ChangeFlowRunState(state="SCHEDULED", name="AwaitingRetry", message="begun again after a crash")],
+)
+EVERY = (RETRY,)
+
+
+def differs(wanted: AutomationCore, there: AutomationCore) -> list[str]:
+    """The parts of an automation that are not as they should be; whether it is switched on is a person's business."""
+    one, other = (a.model_dump(mode="json", include={"description", "trigger", "actions"}) for a in (wanted, there))
+    for dump in (one, other):
+        dump["trigger"].pop("id", None)  # the server gives it one
+    return [part for part in one if one[part] != other[part]]
