@@ -70,7 +70,7 @@ def _ours(deployment: dict[str, Any], flow: Any) -> dict[str, Any]:
         "pull steps": deployment["pull"] or [],
         "limit": (limit.get("limit"), limit.get("collision_strategy")),
         "schedules": sorted((s.get("cron"), s.get("timezone")) for s in deployment.get("schedules") or []),
-        "parameters": parameter_schema(flow).model_dump(mode="json"),
+        "parameters": _said(parameter_schema(flow).model_dump(mode="json")),
     }
 
 
@@ -86,5 +86,10 @@ def _theirs(there: Any) -> dict[str, Any]:
         "pull steps": there.pull_steps or [],
         "limit": (limit.limit if limit else None, options.collision_strategy.value if options else None),
         "schedules": sorted(crons),
-        "parameters": there.parameter_openapi_schema,
+        "parameters": _said(there.parameter_openapi_schema or {}),
     }
+
+
+def _said(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without what is empty: for a flow without parameters the server keeps another nothing than we send."""
+    return {key: value for key, value in schema.items() if value and key not in ("title", "type")}

@@ -1,0 +1,176 @@
+"""Things are killed in the middle of a release, on a server and workers of these tests; the release ends right by itself."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from deployments import server, services
+from tasks.failpoints import VARIABLE
+from tasks.watchdog import Watchdog
+from tests.flows import test_rings
+from tests.flows.test_release import until
+
+pytestmark = pytest.mark.slow
+small = test_rings.small
+ONCE = ["ring all (2 customers)", "ring canary (1 customer)", "customers"]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[SimpleNamespace]:
+    """A registry, and a Prefect server to which `slipway server apply` was done; nobody works yet."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    folder = tmp_path_factory.mktemp("killed")
+    config, home = folder / "release.yaml", folder / "home"
+    port, registry_port = services.free_port(4400), services.free_port(5300)
+    env = services.worker_environment(folder / "prefect", port, home, config)
+    with ExitStack() as stack:
+        prefect = stack.enter_context(services.prefect_server(folder / "prefect", port))
+        stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
+        prefect.wait_ready()
+        stack.enter_context(temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}))
+        server.apply()
+        yield SimpleNamespace(
+            folder=folder,
+            config=config,
+            home=home,
+            env=env,
+            port=port,
+            registry=f"127.0.0.1:{registry_port}",
+            prefect=prefect,
+            stack=stack,
+        )
+
+
+@pytest.fixture
+def work(small: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Starts a worker whose releases wait, or die, at a named place; in `tmp_path` it is noted that one did."""
+    with ExitStack() as stack:
+
+        def begin(place: str = "", action: str = "wait", always: bool = False) -> Any:
+            setting = f"{place}={action}" + ("" if always else f"@{tmp_path}")
+            env = {**small.servers.env, **({VARIABLE: setting} if place else {})}
+            worker = stack.enter_context(services.worker(env, tmp_path))
+            worker.wait_ready()
+            return worker
+
+        yield begin
+
+
+def processes(run: Any) -> list[psutil.Process]:
+    """The flow processes of a run, not their children."""
+    return [
+        process
+        for process in psutil.process_iter(["environ", "cmdline"])
+        if (process.info["environ"] or {}).get("PREFECT__FLOW_RUN_ID") == str(run)
+        and any("prefect" in part for part in process.info["cmdline"] or ())
+    ]
+
+
+def kill_flow(run: Any) -> None:
+    for process in processes(run):
+        process.kill()
+
+
+def reached(folder: Path, place: str) -> None:
+    assert until(lambda: (folder / place.replace(":", "-")).exists(), 180), f"{place} was not reached"
+
+
+def attempts(run: Any) -> int:
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        return int(client.read_flow_run(run).run_count)
+
+
+def moved(product: Any) -> list[str]:
+    return [subject.split(" to ")[-1] for _, subject in product.history()]
+
+
+def ends(product: Any, run: Any) -> Any:
+    """The state of a run that begins again after each crash."""
+    return product.wait(run, "Completed") if until(lambda: product.wait(run).name != "Crashed", 240) else None
+
+
+def test_a_killed_flow_process_is_begun_again_and_nothing_is_written_twice(
+    small: Any, work: Callable, tmp_path: Path
+) -> None:
+    work("ring:committed")
+    run = small.start(small.first)
+    reached(tmp_path, "ring:committed")
+    kill_flow(run)
+    assert ends(small, run).name == "Completed"
+    assert (moved(small), attempts(run)) == (ONCE, 2)
+
+
+def test_a_run_that_dies_each_time_is_left_as_crashed_after_three_attempts(small: Any, work: Callable) -> None:
+    work("plan:shown", "kill", always=True)
+    run = small.start(small.first)
+    assert until(lambda: attempts(run) == 3 and small.wait(run).name == "Crashed", 240)
+    time.sleep(3)  # the automation that must not fire would have by now: it takes a fifth of a second
+    assert (small.wait(run).name, attempts(run)) == ("Crashed", 3)
+    assert moved(small) == ["customers"]
+
+
+@pytest.mark.parametrize("end", ["the machine dies", "the worker is stopped"])
+def test_a_run_that_nobody_can_tell_of_is_found_and_begun_again(
+    small: Any, work: Callable, tmp_path: Path, end: str
+) -> None:
+    from prefect import get_client
+
+    worker = work("push:after")
+    run = small.start(small.first)
+    reached(tmp_path, "push:after")
+    if end == "the machine dies":
+        os.killpg(worker.process.pid, signal.SIGKILL)
+        kill_flow(run)
+    else:
+        worker.process.terminate()
+    worker.process.wait(30)
+    assert until(lambda: not processes(run), 30)
+    dog = Watchdog()
+    with get_client(sync_client=True) as client:
+        dog.look(client, 0)
+        assert dog.look(client, 89) == []
+        (told,) = dog.look(client, 91)
+    assert "nothing was heard of its process" in told
+    work()
+    assert ends(small, run).name == "Completed"
+    assert (moved(small), attempts(run)) == (ONCE, 2)
+
+
+def test_a_worker_that_is_killed_takes_no_release_along(small: Any, work: Callable) -> None:
+    small.configure(rings=[{"name": "canary", "customers": ["fjord"], "soak": 6}, {"name": "all", "customers": "*"}])
+    worker = work()
+    run = small.start(small.first)
+    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 120)
+    worker.process.kill()
+    assert small.wait(run).name == "Completed"
+    assert (moved(small), attempts(run)) == (ONCE, 1)
+
+
+def test_a_server_that_is_killed_and_comes_back_loses_no_release(small: Any, work: Callable) -> None:
+    from prefect import get_client
+
+    servers = small.servers
+    small.configure(rings=[{"name": "canary", "customers": ["fjord"], "soak": 20}, {"name": "all", "customers": "*"}])
+    work()
+    run = small.start(small.first)
+    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 120)
+    os.killpg(servers.prefect.process.pid, signal.SIGKILL)
+    servers.prefect.process.wait(10)
+    servers.prefect = servers.stack.enter_context(services.prefect_server(servers.folder / "prefect", servers.port))
+    servers.prefect.wait_ready()
+    assert small.wait(run).name == "Completed"
+    assert (moved(small), attempts(run)) == (ONCE, 1)
+    with get_client(sync_client=True) as client:
+        limit = client.read_deployment_by_name("release/release").global_concurrency_limit
+    assert limit.active_slots == 0, "the next release may begin"
