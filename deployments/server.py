@@ -126,9 +126,15 @@ def _deployments(client: Any, dry_run: bool) -> list[Change]:
 
 
 def _deploy(names: list[str]) -> None:
+    from prefect.settings import get_current_settings
+
     chosen = [part for name in names for part in ("-n", name)]
     argv = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *chosen]
-    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    # The server that was looked at, also when a profile names it.
+    env = {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)}
+    done = subprocess.run(
+        argv, cwd=PROJECT, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         said = f"{done.stdout[-1500:]}{done.stderr[-1500:]}"
         raise ReleaseRefused.because(

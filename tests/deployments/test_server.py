@@ -26,7 +26,7 @@ SERVER = {
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder, port = tmp_path_factory.mktemp("prefect"), services.free_port(4320)
+    folder, port = tmp_path_factory.mktemp("prefect"), services.free_port(4370)
     with services.prefect_server(folder, port) as server:
         server.wait_ready()
         yield f"http://127.0.0.1:{port}/api"

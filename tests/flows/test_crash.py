@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from tasks.failpoints import VARIABLE
 from tasks.watchdog import Watchdog
 from tests.flows import test_rings
 from tests.flows.test_release import until
+from tests.reliability.size import LARGE
 
 pytestmark = pytest.mark.slow
 small = test_rings.small
@@ -95,6 +97,16 @@ def moved(product: Any) -> list[str]:
     return [subject.split(" to ")[-1] for _, subject in product.history()]
 
 
+def heartbeats(run: Any, since: str) -> int:
+    """How many the server has had of a run since a moment."""
+    from prefect import get_client
+
+    wanted = {"resource": {"id": [f"prefect.flow-run.{run}"]}, "event": {"name": ["prefect.flow-run.heartbeat"]}}
+    with get_client(sync_client=True) as client:
+        events = client._client.post("/events/filter", json={"limit": 50, "filter": wanted}).json()["events"]
+    return sum(e["occurred"] > since for e in events)
+
+
 def ends(product: Any, run: Any) -> Any:
     """The state of a run that begins again after each crash."""
     return product.wait(run, "Completed") if until(lambda: product.wait(run).name != "Crashed", 240) else None
@@ -161,7 +173,8 @@ def test_a_server_that_is_killed_and_comes_back_loses_no_release(small: Any, wor
     from prefect import get_client
 
     servers = small.servers
-    small.configure(rings=[{"name": "canary", "customers": ["fjord"], "soak": 20}, {"name": "all", "customers": "*"}])
+    soak = 90 if LARGE else 20  # long enough for two heartbeats
+    small.configure(rings=[{"name": "canary", "customers": ["fjord"], "soak": soak}, {"name": "all", "customers": "*"}])
     work()
     run = small.start(small.first)
     assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 120)
@@ -169,7 +182,9 @@ def test_a_server_that_is_killed_and_comes_back_loses_no_release(small: Any, wor
     servers.prefect.process.wait(10)
     servers.prefect = servers.stack.enter_context(services.prefect_server(servers.folder / "prefect", servers.port))
     servers.prefect.wait_ready()
+    back = datetime.now(UTC).isoformat()
     assert small.wait(run).name == "Completed"
+    assert not LARGE or heartbeats(run, back), "the watchdog would take it for dead"
     assert (moved(small), attempts(run)) == (ONCE, 1)
     with get_client(sync_client=True) as client:
         limit = client.read_deployment_by_name("release/release").global_concurrency_limit
