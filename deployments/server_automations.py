@@ -1,19 +1,26 @@
 """The automations that Slipway has on a Prefect server: what Prefect itself can do right."""
 
+from datetime import timedelta
+
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from tasks.watchdog import ATTEMPTS, TAG
 
+# A worker reports a killed process twice: at once, and when the flow's hook for crashes has cleaned up after it, seconds later.
+# A run that had begun again by then would be crashed by the second report.
+QUIET = timedelta(seconds=60)
 RETRY = AutomationCore(
     name="slipway: begin a crashed run again",
     description=(
-        f"A run whose process was killed goes on where it stopped, {ATTEMPTS} attempts in all. What was refused is not "
-        "tried again. Made by `slipway server apply`."
+        f"A run whose process was killed goes on where it stopped, {ATTEMPTS} attempts in all, {QUIET.seconds} s after the "
+        "crash. What was refused is not tried again. Made by `slipway server apply`."
     ),
     trigger=EventTrigger(
-        posture=Posture.Reactive,
-        expect={"prefect.flow-run.Crashed"},
+        posture=Posture.Proactive,
+        after={"prefect.flow-run.Crashed"},
+        # What a person's Retry would bring.
+        expect={f"prefect.flow-run.{name}" for name in ("Scheduled", "AwaitingRetry", "Pending", "Running")},
         # The count of attempts is in each event, so this ends by itself; a run that never ran has 0, see tasks/watchdog.py.
         match={
             "prefect.resource.id": "prefect.flow-run.*",
@@ -22,6 +29,7 @@ RETRY = AutomationCore(
         match_related={"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"},
         for_each={"prefect.resource.id"},
         threshold=1,
+        within=QUIET,
     ),
     actions=[ChangeFlowRunState(state="SCHEDULED", name="AwaitingRetry", message="begun again after a crash")],
 )
