@@ -93,13 +93,16 @@ class Asked:
 def supersede(config: Config, request: ReleaseRequest) -> Newer | None:
     """Ends what is older and waits or sleeps. Answers what this run itself has to give way to, if there is such a release.
 
-    Only runs of the same deployment count. Raises `ServiceUnavailable` when the app's repository does not answer.
+    Only runs of the same deployment count. A run that begins again also gives way to what was released meanwhile.
+    Raises `ServiceUnavailable` when the app's repository does not answer.
     """
     if not this_deployment.id:
         return None
     me = UUID(str(this_run.id))
     with get_client(sync_client=True) as client:
         runs = _live(client, UUID(str(this_deployment.id)))
+        if (this_run.run_count or 1) > 1:
+            runs += _done_since(client, client.read_flow_run(me))
         if not _others(request, runs) or not (newest := (line := Line(config)).newest(runs)):
             return None
         older = [r for r in runs if r.gives_way and line.replaces(newest.request.commit, r.request.commit)]
@@ -198,17 +201,26 @@ def _others(request: ReleaseRequest, runs: Sequence[Asked]) -> list[Asked]:
 
 
 def _live(client: Any, deployment_id: UUID) -> list[Asked]:
-    """The deployment's runs that have not ended and are due; those whose parameters are no request will end by themselves."""
-    wanted = FlowRunFilter.model_validate(
-        {"deployment_id": {"any_": [deployment_id]}, "state": {"type": {"any_": list(LIVE)}}}
-    )
+    """The deployment's runs that have not ended and are due."""
+    return [r for r in _read(client, deployment_id, {"state": {"type": {"any_": list(LIVE)}}}) if not _later(r.run)]
+
+
+def _done_since(client: Any, run: Any) -> list[Asked]:
+    """The releases that ended well and began after this run first did."""
+    done = {"state": {"type": {"any_": ["COMPLETED"]}}, "start_time": {"after_": run.start_time}}
+    return _read(client, run.deployment_id, done)
+
+
+def _read(client: Any, deployment_id: UUID, which: dict[str, Any]) -> list[Asked]:
+    """Runs of a deployment; those whose parameters are no request are left out, they end by themselves."""
+    wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment_id]}, **which})
     found: dict[UUID, Any] = {}
     while page := client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=len(found)):
         before = len(found)
         found |= {run.id: run for run in page}
         if len(found) == before or len(page) < PAGE:  # runs that end meanwhile shift the pages
             break
-    asked = [(run, _request(run)) for run in found.values() if not _later(run)]
+    asked = [(run, _request(run)) for run in found.values()]
     return [Asked(run, request) for run, request in asked if request]
 
 

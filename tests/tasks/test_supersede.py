@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.states import AwaitingRetry, Failed
+from prefect.states import AwaitingRetry, Crashed, Failed, Running
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks import report, supersede
@@ -151,6 +151,20 @@ def test_a_release_that_ended_badly_replaces_nobody_and_an_older_one_can_be_retr
     old, new = runs.make(runs.commits[0]), runs.make(runs.commits[1])
     runs.set_state(new, Failed(message="refused"))
     assert runs.begin(old).is_completed()
+
+
+def test_a_crashed_run_that_begins_again_gives_way_to_what_was_released_meanwhile(runs: Runs) -> None:
+    old = runs.make(runs.commits[0])
+    for state in (Running(), Crashed(message="killed")):
+        runs.set_state(old, state)
+    new = runs.make(runs.commits[1])
+    assert runs.begin(new).is_completed()
+    runs.set_state(old, AwaitingRetry())
+    assert runs.begin(old).name == "Superseded"
+    assert runs.state(old) == runs.by(new, runs.commits[1])
+    assert runs.begin(runs.make(runs.commits[0])).is_completed(), (
+        "asked for anew it is for the order check at the write"
+    )
 
 
 def test_a_person_who_passed_a_gate_for_a_commit_is_not_replaced_unasked(runs: Runs) -> None:
