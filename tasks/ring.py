@@ -95,11 +95,11 @@ def _write(config: Config, request: ReleaseRequest, release: Release, ring: Ring
     shown, ring = ring, ring.of(edits)
     before, again = (shown if shown.hash != ring.hash else None), False
     while True:
-        if ring.approve and ring.moving and not earlier(ring):  # nobody is asked about what may not be written
+        if ring.approve and ring.moving and not earlier(config, ring):  # nobody is asked about what may not be written
             freezing.require_open(config, request, ring.name)
             if not request.overrides:
                 give_way(config, request)
-        answer = approve(release, ring, before, again)
+        answer = approve(config, release, ring, before, again)
         commit = steps.commit_ring(config, request, release, ring, edits, _trailers(ring, answer))
         if commit.asks_again is None:
             return commit

@@ -56,6 +56,7 @@ from tasks.models import (
     RollbackCommit,
     Source,
 )
+from tasks.question import end_wait as end_wait
 from tasks.record import spans
 from tasks.rollout import outcomes as endings
 from tasks.rollout import verify as watching

@@ -68,6 +68,7 @@ def test_only_the_files_around_the_steps_import_prefect_under_tasks() -> None:
         "steps.py",
         "ring.py",
         "approval.py",
+        "question.py",
         "record.py",
         "turn.py",
         "supersede.py",
