@@ -42,12 +42,12 @@ class Ended:
 
 def start(request: ReleaseRequest) -> Run:
     """Creates a run of the deployment. Raises `ServiceUnavailable` when the server or the deployment is not there."""
-    with _client() as client:
-        deployment = _deployment(client)
-        created = client.create_flow_run_from_deployment(
+    with client() as api:
+        deployment = _deployment(api)
+        created = api.create_flow_run_from_deployment(
             deployment.id, parameters={"request": request.model_dump(mode="json")}
         )
-    return Run(id=str(created.id), url=_url(created.id), commit=request.commit)
+    return Run(id=str(created.id), url=run_url(created.id), commit=request.commit)
 
 
 def plan_of(run: str) -> str:
@@ -55,15 +55,10 @@ def plan_of(run: str) -> str:
     from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
     from prefect.client.schemas.sorting import ArtifactSort
 
-    try:
-        wanted = FlowRunFilter(id={"any_": [UUID(run)]})
-    except ValueError:
-        raise ConfigInvalid.because(
-            f"{run!r} is no run", "--run", "give the id that `slipway release` printed"
-        ) from None
-    with _client() as client:
-        _require_run(client, run)
-        found = client.read_artifacts(
+    wanted = FlowRunFilter(id={"any_": [run_id(run)]})
+    with client() as api:
+        read_run(api, run)
+        found = api.read_artifacts(
             artifact_filter=ArtifactFilter(key={"any_": ["plan"]}),
             flow_run_filter=wanted,
             sort=ArtifactSort.UPDATED_DESC,
@@ -75,11 +70,22 @@ def plan_of(run: str) -> str:
     return str(found[0].data)
 
 
-def _require_run(client: Any, run: str) -> None:
+def run_id(run: str) -> UUID:
+    """A run's id out of what a person gives: the id, or the address of its page. Raises `ConfigInvalid`."""
+    try:
+        return UUID(run.rstrip("/").rpartition("/")[2].partition("?")[0])
+    except ValueError:
+        raise ConfigInvalid.because(
+            f"{run!r} is no run", "the run", "give the id that `slipway release` printed, or the address of its page"
+        ) from None
+
+
+def read_run(api: Any, run: str) -> Any:
+    """The run as the server has it. Raises `ReleaseRefused` when it is not there."""
     from prefect.exceptions import ObjectNotFound
 
     try:
-        client.read_flow_run(UUID(run))
+        return api.read_flow_run(run_id(run))
     except ObjectNotFound:
         raise ReleaseRefused.because(
             f"there is no run {run}", _api(), "give the id that `slipway release` printed"
@@ -89,10 +95,10 @@ def _require_run(client: Any, run: str) -> None:
 def until_end(run: Run, tell: Callable[[str], None]) -> Ended:
     """Waits for the run's end, telling each step as it ends, and once each when a person or a worker is waited for."""
     told: set[str] = set()
-    with _client() as client:
+    with client() as api:
         while True:
-            current = client.read_flow_run(run.id)
-            for line in _news(client, run.id, told):
+            current = api.read_flow_run(run.id)
+            for line in _news(api, run.id, told):
                 tell(line)
             if current.state and current.state.is_final():
                 return Ended(name=current.state.name or "", message=current.state.message or "")
@@ -105,7 +111,7 @@ def until_end(run: Run, tell: Callable[[str], None]) -> Ended:
 def _waits(state: Any, run: Run) -> str:
     """What a run that does not move waits for, in words; empty while it moves."""
     if state.is_paused():
-        return f"  waits for approval: {run.url}"
+        return f"  waits for approval: {run.url} (or `slipway approve {run.id}`)"
     return WAITS.get(state.name or "", "")
 
 
@@ -147,12 +153,13 @@ def _api() -> str:
     return api
 
 
-def _url(run_id: Any) -> str:
-    return f"{_api().removesuffix('/api')}/runs/flow-run/{run_id}"
+def run_url(run: Any) -> str:
+    """The address of a run's page in the Prefect UI."""
+    return f"{_api().removesuffix('/api')}/runs/flow-run/{run}"
 
 
-class _client:  # noqa: N801 - reads as a function
-    """The Prefect client; a server that is not there becomes `ServiceUnavailable` with its address."""
+class client:  # noqa: N801 - reads as a function
+    """The Prefect client; a server that is not there, or answers with an error, becomes `ServiceUnavailable`."""
 
     def __enter__(self) -> Any:
         from prefect import get_client
@@ -170,4 +177,11 @@ class _client:  # noqa: N801 - reads as a function
                 f"the Prefect server does not answer: {error}",
                 self.address,
                 "start it (`prefect server start`), or correct PREFECT_API_URL",
+            ) from error
+        if isinstance(error, httpx.HTTPStatusError):
+            code = error.response.status_code
+            raise ServiceUnavailable.because(
+                f"the Prefect server answered {code}",
+                self.address,
+                "set PREFECT_API_AUTH_STRING to the server's" if code in (401, 403) else "try again; its log says more",
             ) from error
