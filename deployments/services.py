@@ -140,6 +140,8 @@ def prefect_server(folder: Path, port: int) -> Iterator[Server]:
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
         PREFECT_SERVER_UI_V2_ENABLED="false",
+        # Without it the UI's pages ask port 4200, whatever port they come from.
+        PREFECT_SERVER_UI_API_URL=f"http://127.0.0.1:{port}/api",
         PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT="false",
         # In memory a restart of the server would crash running releases and leak their slots.
         PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE="prefect.server.concurrency.lease_storage.filesystem",
