@@ -97,8 +97,8 @@ def _whole(title: str, body: str) -> str:
 
 
 def _markdown(text: str) -> Markup:
-    """A plan as HTML: markup in it is escaped, pictures are left out, diffs have their colours."""
-    reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    """A plan as HTML: markup in it is escaped, links and pictures are left as text, diffs have their colours."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink"])
     reader.add_render_rule("fence", _fence)
     return Markup(reader.render(text))  # noqa: S704 - the renderer escapes what stands in the text
 
