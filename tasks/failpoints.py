@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-from tasks.errors import ServiceUnavailable
+from tasks.errors import ReleaseRefused, ServiceUnavailable
 
 VARIABLE = "SLIPWAY_FAILPOINT"
 # Name -> what has just happened there, in the order of a release. `tests/reliability` kills a release at each of them.
@@ -62,10 +62,11 @@ PLACES = {
 
 
 def reach(name: str) -> None:
-    """Passes a place. `SLIPWAY_FAILPOINT=NAME=kill|raise|wait[@FOLDER]` acts there; with a folder, once only.
+    """Passes a place. `SLIPWAY_FAILPOINT=NAME[+NAME]=kill|raise|refuse|wait[@FOLDER]` acts there; with a folder, once only.
 
-    The folder keeps which places have acted, so that the retried process passes them. `SLIPWAY_FAILPOINT=@FOLDER` notes
-    every place that was passed in the file `passed` there and does nothing else.
+    The folder keeps which places have acted, so that the retried process passes them. `raise` is tried again by the steps
+    themselves, `refuse` is not. `SLIPWAY_FAILPOINT=@FOLDER` notes every place that was passed in the file `passed` there and
+    does nothing else; `refuse` notes them too.
     """
     if setting := os.environ.get(VARIABLE):
         _act(name, setting)
@@ -73,15 +74,17 @@ def reach(name: str) -> None:
 
 def _act(name: str, setting: str) -> None:
     wanted, _, folder = setting.partition("@")
-    place, _, action = wanted.partition("=")
-    if not place:
+    places, _, action = wanted.partition("=")
+    if folder and action in ("", "refuse"):
         with Path(folder, "passed").open("a") as passed:
             passed.write(f"{name}\n")
-    elif place == name and _first(name, folder):
+    if name in places.split("+") and _first(name, folder):
         if action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if action == "raise":
             raise ServiceUnavailable.because(f"failpoint {name}", "", "retry this run")
+        if action == "refuse":
+            raise ReleaseRefused.because(f"failpoint {name}", "", "retry this run")
         time.sleep(3600)
 
 

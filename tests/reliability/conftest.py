@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Repository
+from tests.reliability.releases import Releases, opened
 from tests.reliability.server import GitServer
 from tests.reliability.world import World, git, make_world
 
@@ -91,3 +93,14 @@ def server(http: GitServer) -> GitServer:
     http.faults.clear()
     http.met.clear()
     return http
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[Releases]:
+    """Releases that are killed or fail, on one server and one registry for all tests."""
+    folder = tmp_path_factory.mktemp("kill")
+    repositories = [folder / "app", folder / "gitops"]
+    for path in repositories:
+        path.mkdir()
+    with opened(folder / "world", *map(Repository, repositories)) as made:
+        yield made

@@ -87,6 +87,15 @@ class End(NamedTuple):
     seconds: float
 
 
+class Failed(NamedTuple):
+    """A release in which one step after the other failed once: how each attempt ended, what was passed, the steps of all attempts."""
+
+    messages: Sequence[str]
+    passed: Sequence[str]
+    steps: Sequence[tuple[str, str]]
+    end: End
+
+
 class Releases:
     """Releases the same commit of the same app again and again, each time to a GitOps repository of its own."""
 
@@ -123,20 +132,53 @@ class Releases:
         `checks`: what the app has of them. `bad`: one customer does not come up and is put back. `fresh`: nothing is built
         yet. `record`: every place that is passed stands in the file `kills/0/passed`.
         """
-        case = self.folder / name
-        for part in ("home", "tmp", "kills"):
-            (case / part).mkdir(parents=True)
-        shutil.copytree(self.base, case / "gitops.git")
-        (case / "release.yaml").write_text(yaml.safe_dump(self._settings(name, checks, bad, fresh)))
+        case = self._case(name, self._settings(name, checks, bad, fresh))
         lane, start = self.lanes.get(), time.monotonic()
         try:
             run, home, groups, killed = self._run(lane, case, commit or self.changed, kills, record)
         finally:
             self.lanes.put(lane)
-        seconds = time.monotonic() - start
+        return self._end(case, run, home, groups, killed, time.monotonic() - start)
+
+    def fail_in_turn(self, name: str, places: Sequence[str]) -> Failed:
+        """One release that fails at each of these places in an attempt of its own (several as A+B), and is retried each time."""
+        from prefect.client.schemas.filters import FlowRunFilter
+        from prefect.states import AwaitingRetry
+
+        settings = self._settings(name, CHECKS, False, True)
+        del settings["rollout"]["on_failure"]  # a customer that is not seen running it stays, and is looked at again
+        case, lane, start = self._case(name, settings), self.lanes.get(), time.monotonic()
+        messages, groups, wanted = [], [], {"request": {"commit": self.changed}}
+        try:
+            with _client(self.api) as client:
+                deployment = client.read_deployment_by_name("release/killed")
+                run = client.create_flow_run_from_deployment(deployment.id, parameters=wanted)
+                for place in (*places, "nowhere"):
+                    env = _environment(case, case / "home", run.id, f"{place}=refuse@{case / 'kills'}")
+                    groups.append(lane.run(str(run.id), case / "attempts.log", env).group)
+                    run = client.read_flow_run(run.id)
+                    messages.append(run.state.message or "")
+                    if place != "nowhere":
+                        client.set_flow_run_state(run.id, AwaitingRetry())
+                mine = FlowRunFilter(id={"any_": [run.id]})
+                steps = [(r.name, r.state_name) for r in _task_runs(client, mine)]
+        finally:
+            self.lanes.put(lane)
+        end = self._end(case, run, case / "home", groups, 0, time.monotonic() - start)
+        return Failed(messages, (case / "kills/passed").read_text().split(), steps, end)
+
+    def _case(self, name: str, settings: dict[str, Any]) -> Path:
+        case = self.folder / name
+        for part in ("home", "tmp", "kills"):
+            (case / part).mkdir(parents=True)
+        shutil.copytree(self.base, case / "gitops.git")
+        (case / "release.yaml").write_text(yaml.safe_dump(settings))
+        return case
+
+    def _end(self, case: Path, run: Any, home: Path, groups: Sequence[int], killed: int, seconds: float) -> End:
         left = [*_running(groups), *_left(case, home, run.id)]
-        state, message = run.state.name, (run.state.message or "").replace(name, "CASE")
-        return End(state, message, _tree(case), _commits(case, name), left, killed, seconds)
+        state, message = run.state.name, (run.state.message or "").replace(case.name, "CASE")
+        return End(state, message, _tree(case), _commits(case, case.name), left, killed, seconds)
 
     def _run(
         self, lane: Attempts, case: Path, commit: str, kills: Sequence[Kill], record: bool
@@ -148,13 +190,7 @@ class Releases:
             run = client.create_flow_run_from_deployment(deployment.id, parameters={"request": {"commit": commit}})
             groups, home = [], case / "home"
             for number, kill in enumerate([*kills, Kill()]):
-                env = {
-                    "SLIPWAY_HOME": str(home),
-                    "SLIPWAY_CONFIG": str(case / "release.yaml"),
-                    "TMPDIR": str(case / "tmp"),
-                    "PREFECT__FLOW_RUN_ID": str(run.id),
-                    "SLIPWAY_FAILPOINT": _failpoint(case / "kills", number, kill, record),
-                }
+                env = _environment(case, home, run.id, _failpoint(case / "kills", number, kill, record))
                 attempt = lane.run(str(run.id), case / "attempts.log", env, kill.seconds, kill.group)
                 groups.append(attempt.group)
                 if attempt.code != -9:
@@ -266,6 +302,28 @@ def _remove_images(releases: Releases) -> None:
         for tag in image.tags:
             if tag.startswith((f"{releases.registry}/", "slipway/case-", "slipway/tiny-")):
                 containers.engine().images.remove(tag, force=True)
+
+
+def _environment(case: Path, home: Path, run: object, failpoint: str) -> dict[str, str]:
+    return {
+        "SLIPWAY_HOME": str(home),
+        "SLIPWAY_CONFIG": str(case / "release.yaml"),
+        "TMPDIR": str(case / "tmp"),
+        "PREFECT__FLOW_RUN_ID": str(run),
+        "SLIPWAY_FAILPOINT": failpoint,
+    }
+
+
+def _task_runs(client: Any, wanted: Any) -> list[Any]:
+    """Every task run; the server gives 200 at once, and learns of the last ones a moment after they have ended."""
+    deadline = time.monotonic() + GONE_SECONDS
+    while True:
+        runs: list[Any] = []
+        while page := client.read_task_runs(flow_run_filter=wanted, limit=200, offset=len(runs)):
+            runs += page
+        if all(r.end_time for r in runs) or time.monotonic() > deadline:
+            return runs
+        time.sleep(0.2)
 
 
 def _failpoint(folder: Path, number: int, kill: Kill, record: bool) -> str:

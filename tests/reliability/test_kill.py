@@ -5,23 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.failpoints import PLACES
-from tests.conftest import Repository
 from tests.reliability.killing import LARGE, Case, Trial, at_places, at_random
-from tests.reliability.releases import Releases, opened
+from tests.reliability.releases import Releases
 
 pytestmark = pytest.mark.slow
 PLACED = at_places(5 if LARGE else 2)
 MOMENTS = at_random(200 if LARGE else 10)
-
-
-@pytest.fixture(scope="session")
-def releases(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[Releases]:
-    folder = tmp_path_factory.mktemp("kill")
-    repositories = [folder / "app", folder / "gitops"]
-    for path in repositories:
-        path.mkdir()
-    with opened(folder / "world", *map(Repository, repositories)) as made:
-        yield made
 
 
 @pytest.fixture(scope="session")
