@@ -43,7 +43,18 @@ def shop(repository: Callable, tmp_path: Path) -> SimpleNamespace:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["release"], ["status"], ["plan"], ["config"], ["config", "validate"], ["config", "schema"], ["demo"]],
+    [
+        [],
+        ["release"],
+        ["status"],
+        ["plan"],
+        ["approve"],
+        ["reject"],
+        ["config"],
+        ["config", "validate"],
+        ["config", "schema"],
+        ["demo"],
+    ],
 )
 def test_every_command_has_a_help_text(command: list[str]) -> None:
     done = slipway(*command, "--help")
