@@ -5,6 +5,7 @@ from typing import Literal
 
 from prefect import suspend_flow_run
 from prefect.input import RunInput
+from prefect.runtime import flow_run as this_run
 from pydantic import Field, create_model
 
 from tasks import question, report
@@ -131,7 +132,7 @@ def _ask(config: Config, ring: RingPlan, before: list[question.Question], text: 
     # A retry counts as a new run: with the same key Prefect answers 409 for ever (PrefectHQ/prefect#12279).
     key = f"{_topic(ring)}-{question.this_attempt()}-{len(before) + 1}"
     wakes = question.note(key, f"ring {ring.name}", until)
-    shown = f"{text}\n\nAnswer before {until:%Y-%m-%d %H:%M} UTC."
+    shown = f"{text}\n\nAnswer before {until:%Y-%m-%d %H:%M} UTC, here or by `slipway approve {this_run.id}`."
     return suspend_flow_run(
         key=key,
         # Prefect's own limit would end the run before a customer of the ring had its outcome.

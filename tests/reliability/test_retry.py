@@ -53,7 +53,6 @@ def test_no_step_that_was_done_is_done_again(failed: Failed) -> None:
 def test_nothing_is_built_pushed_or_written_a_second_time(failed: Failed) -> None:
     passed = Counter(failed.passed)
     assert (passed["image:built"], passed["image:pushed"]) == (1, 1)
-    assert passed["push:before"] == 2, "one push for each ring"
     assert [c.split(" to ")[-1] for c in failed.end.commits][-2:] == [
         "ring canary (1 customer)",
         "ring all (3 customers)",
