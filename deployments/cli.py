@@ -84,7 +84,10 @@ def _told() -> Iterator[None]:
 By = Annotated[str, typer.Option("--by", help="Who decides it.", default_factory=getpass.getuser, show_default="you")]
 Override = Annotated[
     list[str] | None,
-    typer.Option("--override", help="A gate to pass: freeze, soak. Needs --reason; policy.override says which may be."),
+    typer.Option(
+        "--override",
+        help="A gate to pass: freeze, soak, e2e, suites, migrations. Needs --reason; policy.override says which may be.",
+    ),
 ]
 OverrideReason = Annotated[str, typer.Option("--reason", help="Why a gate is passed; stands in commit and report.")]
 
@@ -308,7 +311,7 @@ def _request(commit: str, gates: list[str], reason: str, by: str) -> Any:
         )
     if gates and not reason.strip():
         raise ConfigInvalid.because("an override needs its reason", "--override", "add --reason WHY")
-    overrides = tuple(Override(gate=g, reason=reason.strip(), by=by or getpass.getuser()) for g in gates)
+    overrides = tuple(Override(gate=g, reason=reason.strip(), by=by or getpass.getuser()) for g in dict.fromkeys(gates))
     return ReleaseRequest(commit=commit, overrides=overrides)
 
 

@@ -27,7 +27,7 @@ def release(request: ReleaseRequest) -> ReleaseReport | State:
     fleet = steps.read_fleet(config)
     changes = steps.find_changes(config, source, fleet)
 
-    evidence = prove(config, source, fleet, changes)
+    evidence = prove(config, request, source, fleet, changes)
     record = steps.make_release(source, changes, evidence, fleet)
     plan = steps.make_plan(config, record, fleet)
     steps.show_plan(plan)
@@ -36,14 +36,14 @@ def release(request: ReleaseRequest) -> ReleaseReport | State:
     return steps.report(request, plan, evidence, moved.outcomes, commits, moved.newer)
 
 
-def prove(config: Config, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
+def prove(config: Config, request: ReleaseRequest, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
     """Everything that can say no, at once; the end-to-end tests follow the images they run."""
     images = steps.build_images(config, source, changes)
     tools = steps.build_test_images(config, source, changes, fleet)
     suites = steps.run_suites(config, changes, tools)
     migrations = steps.check_migrations(config, source, changes, fleet, tools)
     smoke = steps.run_smoke(config, source, changes, images)
-    return steps.gate(source, [*images, *tools.values(), *suites, *migrations, *smoke])
+    return steps.gate(source, [*images, *tools.values(), *suites, *migrations, *smoke], request.overrides)
 
 
 def promote(config: Config, request: ReleaseRequest, plan: Plan) -> tuple[dict[str, str], rings.Moved]:

@@ -22,7 +22,7 @@ from tasks.config_types import (
     is_weekly,
     known_placeholders,
 )
-from tasks.models import Name
+from tasks.models import Gate, Name
 
 
 class App(Section):
@@ -219,8 +219,9 @@ class Freeze(Section):
 
 
 class Policy(Section):
-    override: tuple[Literal["freeze", "soak"], ...] = Field(
-        default=("freeze", "soak"), description="gates that a person may pass with a reason and a name"
+    override: tuple[Gate, ...] = Field(
+        default=("freeze", "soak", "e2e"),
+        description="gates that a person may pass with a reason and a name: freeze, soak, e2e, suites, migrations",
     )
     freeze: tuple[Freeze, ...] = Field(default=(), description="times in which nothing is written")
 

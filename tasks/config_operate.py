@@ -69,6 +69,12 @@ class Nightly(Section):
         default="list", description="what happens to images in the registry that no customer runs or may go back to"
     )
     keep: Duration = Field(default=30 * 86400, description="how long an image that nobody uses stays all the same")
+    timeout: Duration = Field(
+        default=6 * 3600,
+        ge=60,
+        description="how long end-to-end tests are begun; versions after that are told as not tested",
+    )
+    hold_ends_within: Duration = Field(default=3 * 86400, description="holds that end so soon are told")
 
 
 class Addresses(Section):

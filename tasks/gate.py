@@ -10,8 +10,11 @@ from tasks.models import (
     Compatibility,
     Evidence,
     Fleet,
+    Gate,
     Image,
     MigrationReport,
+    Overridden,
+    Override,
     PendingMigration,
     Reason,
     Release,
@@ -23,19 +26,44 @@ from tasks.models import (
 Verdict = Image | SuiteResult | MigrationReport | Compatibility | str | Exception
 
 
-def gate(verdicts: Sequence[Verdict]) -> Evidence:
+def gate(verdicts: Sequence[Verdict], overrides: Sequence[Override] = ()) -> Evidence:
     """The evidence of a release that may go on. Raises all refusals as one when any check said no.
 
-    A check that could not run because an earlier one failed adds no reason of its own, unless it is the only one.
+    A check that could not run because an earlier one failed adds no reason of its own, unless it is the only one. What an
+    override lets pass refuses nothing and stays in the evidence with its reasons (`passed`).
     """
-    refusals = [v for v in verdicts if isinstance(v, SlipwayError)]
+    overridden = passed(verdicts, overrides)
+    gates = {o.override.gate for o in overridden}
+    refusals = [v for v in verdicts if isinstance(v, SlipwayError) and gate_of(v) not in gates]
     unforeseen = [v for v in verdicts if isinstance(v, Exception) and not isinstance(v, SlipwayError)]
     if refusals:
         raise combine(refusals)
     if unforeseen:
         raise combine([_unforeseen(e) for e in unforeseen])
     reach("gate:passed")
-    return evidence(verdicts)
+    return evidence(verdicts).model_copy(update={"overridden": overridden})
+
+
+def gate_of(error: SlipwayError) -> Gate | None:
+    """The gate whose override lets this pass; None where no person may: what could not be judged has not said no.
+
+    Tests that failed, migrations that run but harm code or traffic, a running release's smoke suite on the new schema. Not a
+    build, an app that does not start, a migration that fails by itself, rows that are lost.
+    """
+    return getattr(error, "gate", None)
+
+
+def passed(verdicts: Sequence[Verdict], overrides: Sequence[Override]) -> tuple[Overridden, ...]:
+    """The overrides that were used: of a check only one that said no, of a time (freeze, soak) each."""
+    told: list[Overridden] = []
+    for override in overrides:
+        failed = [v for v in verdicts if isinstance(v, SlipwayError) and gate_of(v) == override.gate]
+        if failed or override.gate in ("freeze", "soak"):
+            results = [getattr(v, "result", None) for v in failed]
+            components = tuple(dict.fromkeys(r.component for r in results if r))
+            reasons = tuple(reason for v in failed for reason in v.reasons)
+            told.append(Overridden(override=override, reasons=reasons, components=components))
+    return tuple(told)
 
 
 def require_allowed(config: Config, request: ReleaseRequest) -> None:
@@ -76,6 +104,7 @@ def make_release(source: Source, changes: Changes, evidence: Evidence, fleet: Fl
         head=head,
         contracts=tuple(revision for revision, phase in report.phases.items() if phase == "contract"),
         pending={start: tuple(_pending(report, r) for r in revisions) for start, revisions in report.pending.items()},
+        overridden=evidence.overridden,
     )
 
 

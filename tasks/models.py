@@ -3,7 +3,7 @@
 import hashlib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 """A commit of the app, 40 hex digits. Order is ancestry on main's first-parent line, never time."""
@@ -36,22 +36,55 @@ class Reason(Value):
         return "\n".join(lines)
 
 
+Gate = Literal["freeze", "soak", "e2e", "suites", "migrations"]
+"""What may say no to a release and may be overridden, if `policy.override` names it."""
+
+
 class Override(Value):
     """A gate passed by a person's decision; written into commit and report."""
 
-    gate: Literal["freeze", "soak"] = Field(description="which gate is passed")
-    reason: str = Field(min_length=1, description="why")
-    by: str = Field(min_length=1, description="who decides it")
+    gate: Gate = Field(
+        description="which gate is passed: freeze and soak are times; e2e, suites (unit tests, linters) and migrations are checks"
+    )
+    # A pattern, since a form takes a blank for a text.
+    reason: str = Field(
+        min_length=1, max_length=500, pattern=r"\S", description="why; people read it until it is made good"
+    )
+    by: str = Field(min_length=1, max_length=100, pattern=r"\S", description="who decides it")
 
     def __str__(self) -> str:
         return f"{self.gate} by {self.by}: {self.reason}"
+
+
+class Overridden(Value):
+    """A gate that a person let a release pass, and what it had said; no reasons: a time was not waited for."""
+
+    override: Override
+    reasons: tuple[Reason, ...] = ()
+    components: tuple[Name, ...] = Field(default=(), description="suites: whose tests failed")
+
+    def __str__(self) -> str:
+        failed = " failed," if self.reasons else ""
+        return f"{self.override.gate}{failed} passed by {self.override.by}: {self.override.reason}"
 
 
 class ReleaseRequest(Value):
     """What a push asks for. A hint: the commit itself is read from the app's repository."""
 
     commit: CommitId = Field(description="the commit of the app's main to release, 40 hex digits")
-    overrides: tuple[Override, ...] = Field(default=(), description="gates that a person lets this release pass")
+    overrides: tuple[Override, ...] = Field(
+        default=(),
+        max_length=5,
+        description="gates that a person lets this release pass, each with a reason and a name",
+    )
+
+    @field_validator("overrides")
+    @classmethod
+    def _each_gate_once(cls, overrides: tuple[Override, ...]) -> tuple[Override, ...]:
+        gates = [o.gate for o in overrides]
+        if twice := sorted({g for g in gates if gates.count(g) > 1}):
+            raise ValueError(f"{', '.join(twice)} is overridden twice; say it once")
+        return overrides
 
     def passes(self, gate: str) -> bool:
         """Whether a person lets the release pass a gate."""
@@ -240,6 +273,7 @@ class Evidence(Value):
     suites: tuple[SuiteResult, ...] = ()
     migrations: MigrationReport | None = None
     compatibility: tuple[Compatibility, ...] = ()
+    overridden: tuple[Overridden, ...] = Field(default=(), description="gates that a person let the release pass")
 
 
 class PendingMigration(Value):
@@ -266,6 +300,12 @@ class Release(Value):
     pending: dict[str, tuple[PendingMigration, ...]] = Field(
         default={}, description="head of a customer ('' for none) -> what its database is still to run, in order"
     )
+    overridden: tuple[Overridden, ...] = Field(default=(), description="gates that a person let it pass")
+
+    @property
+    def overrides_told(self) -> str:
+        """`e2e failed, passed by kari: why`, of each gate that was passed, for a status or a message; empty without any."""
+        return "; ".join(map(str, self.overridden))
 
     @property
     def deployed(self) -> dict[str, Deployed]:
@@ -462,3 +502,100 @@ class ReleaseReport(Value):
     def complete(self) -> bool:
         """Whether every customer is where the plan wanted it, or kept elsewhere by a person's decision."""
         return all(o.outcome in COMPLETE for o in self.outcomes)
+
+
+class OpenOverride(Value):
+    """One override that was used and is not made good yet, as the ledger in the GitOps repository has it."""
+
+    id: str = Field(description="release and gate, as `1f3a9c2d4e5f-e2e`; what `slipway overrides clear` takes")
+    override: Override
+    release: CommitId
+    when: str = Field(
+        description="time of the release's commit, ISO 8601: it makes a repeated ring commit the same one"
+    )
+    rings: tuple[Name, ...] = Field(description="the rings that the release went to, by name")
+    trees: dict[Name, str] = Field(
+        default={}, description="suites and migrations: component -> git tree whose check had failed"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.override}"
+
+
+class Ledger(Value):
+    """Every open override, oldest first, and what in the ledger cannot be read."""
+
+    entries: tuple[OpenOverride, ...] = ()
+    problems: tuple[Reason, ...] = ()
+
+
+class Version(Value):
+    """One set of images that customers run, of the newest release that has it."""
+
+    release: CommitId
+    images: tuple[Image, ...]
+    customers: tuple[Name, ...]
+    head: str | None = None
+
+
+class Tested(Value):
+    """What the full end-to-end suite said of one version."""
+
+    version: Version
+    result: SuiteResult | None = Field(default=None, description="of all shards; None: it could not be run")
+    reasons: tuple[Reason, ...] = Field(default=(), description="why it is not green")
+
+    @property
+    def green(self) -> bool:
+        """Whether every test passed."""
+        return self.result is not None and not self.reasons
+
+
+class Sighting(Value):
+    """What one customer was seen running, beside what the GitOps repository states."""
+
+    customer: Name
+    seen: Literal["as stated", "something else", "not reachable"]
+    words: str = ""
+
+
+class UnusedImage(Value):
+    """An image of ours in the registry that no customer runs or may go back to."""
+
+    repository: str
+    digest: Digest
+    tags: tuple[str, ...]
+    since: str = Field(description="day on which it was first found unused, ISO 8601")
+    deleted: bool = False
+
+
+class Answer(Value):
+    """What the night says to one question; each red reason has a next step."""
+
+    question: str
+    said: str = Field(description="the answer in a line, with counts")
+    red: tuple[Reason, ...] = ()
+    notes: tuple[str, ...] = Field(default=(), description="what is good to know and makes nothing red")
+
+
+class NightlyReport(Value):
+    """The night's answers, green or red."""
+
+    app: Name
+    answers: tuple[Answer, ...]
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it is red, in the order of the questions; none: it is green."""
+        return tuple(reason for answer in self.answers for reason in answer.red)
+
+    @property
+    def green(self) -> bool:
+        """Whether nothing is red."""
+        return not self.reasons
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a line: `green`, or `red: 2 of 6 questions`."""
+        red = sum(bool(a.red) for a in self.answers)
+        return f"red: {red} of {len(self.answers)} questions" if red else f"green: {len(self.answers)} questions"

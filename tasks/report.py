@@ -98,7 +98,8 @@ def plan_text(plan: Plan) -> str:
     head = (
         f"# Plan `{plan.hash}`: {_title(release.commit, release.subject)}\n\nGitOps repository at `{plan.tip[:7]}`.\n"
     )
-    return head + "\n" + images_section(release) + "\n\n" + "\n\n".join(_ring_section(r) for r in plan.rings)
+    rings = "\n\n".join(_ring_section(r) for r in plan.rings)
+    return "\n".join([head, *overrides_section(release), images_section(release), "", rings])
 
 
 def approval_text(release: Release, ring: RingPlan, before: RingPlan | None = None, again: bool = True) -> str:
@@ -110,6 +111,8 @@ def approval_text(release: Release, ring: RingPlan, before: RingPlan | None = No
         f"**{_title(release.commit, release.subject)}** to ring **{ring.name}**: {', '.join(ring.moving)}.\n\n"
         f"Plan `{ring.hash}`; its diffs are on this run's page (artifact `plan`), and `slipway plan {release.commit}` prints them."
     )
+    if release.overridden:
+        text = "\n\n".join([*(f"**{_cell(str(o))}**" for o in release.overridden), text])
     if before is None:
         return text
     changed = [_difference(p, before) for p in ring.promotions if _before(p, before).content != p.content]
@@ -123,7 +126,8 @@ def pull_request(release: Release, ring: RingPlan, run: str) -> tuple[str, str]:
     names = f"{len(ring.moving)} customer{'s' if len(ring.moving) != 1 else ''}"
     body = (
         f"`{release.subject.replace('`', '')}`\n\nMerging moves {names}; closing refuses the ring. Release run `{run}`.\n\n"
-        f"{images_section(release)}\n\n{_ring_section(ring)}"
+        + "\n".join(overrides_section(release))
+        + f"{images_section(release)}\n\n{_ring_section(ring)}"
     )
     shown = (
         body if len(body) <= BODY_LENGTH else f"{body[:BODY_LENGTH]}\n```\n\n(shortened; the run's page has all of it)"
@@ -156,6 +160,7 @@ def release_text(
     sections = [
         f"# {_title(release.commit, release.subject)}\n\n**{done} of {len(outcomes)} customers are seen running it.**",
         replaced_by(newer) if newer else "",
+        "\n".join(overrides_section(release)).strip(),
         "## Customers\n\n" + _table(customers_table(outcomes)),
         "## GitOps commits\n\n"
         + ("\n".join(f"- {ring}: `{c}`" for ring, c in commits.items()) or "Nothing had to be written."),
@@ -166,6 +171,17 @@ def release_text(
         "## Plan\n\n" + "\n\n".join(_ring_section(r) for r in plan.rings),
     ]
     return "\n\n".join(s for s in sections if s)
+
+
+def overrides_section(release: Release) -> list[str]:
+    """Markdown blocks: each gate that a person let the release pass, and what it had said."""
+    if not release.overridden:
+        return []
+    blocks = []
+    for overridden in release.overridden:
+        said = "\n".join(_plain(str(r)) for r in overridden.reasons)
+        blocks.append(f"**{_cell(str(overridden))}**" + (f"\n\n```\n{said}\n```" if said else "") + "\n")
+    return ["## Overridden\n", *blocks]
 
 
 def images_section(release: Release) -> str:

@@ -46,6 +46,7 @@ from tasks.models import (
     Fleet,
     Newer,
     Outcome,
+    Override,
     Plan,
     Proposal,
     PullRequest,
@@ -265,7 +266,7 @@ def run_full(config: Config, source: Source, images: list[PrefectFuture]) -> lis
     return [tests, run_end_to_end.submit(config, images, tests, "full")]
 
 
-def gate(source: Source, checks: Sequence[PrefectFuture]) -> Evidence:
+def gate(source: Source, checks: Sequence[PrefectFuture], overrides: Sequence[Override] = ()) -> Evidence:
     """Waits for every check, shows the tests, and lets the release pass or refuses it with all reasons."""
     try:
         verdicts = [_verdict(check) for check in checks]
@@ -278,7 +279,7 @@ def gate(source: Source, checks: Sequence[PrefectFuture]) -> Evidence:
             reports.tests_table(evidence), key="tests", description="every suite, and each test that failed"
         )
     try:
-        return gates.gate(verdicts)
+        return gates.gate(verdicts, overrides)
     except SlipwayError as refused:
         create_markdown_artifact(reports.refusal(source, refused.reasons, evidence), key="release")
         raise

@@ -17,7 +17,7 @@ from tasks.errors import ReleaseRefused
 from tasks.git import Mirror, home
 from tasks.migrations import image_command, sql_tool
 from tasks.migrations.prober import PLACE, Conversation, packed
-from tasks.models import Compatibility, Fleet, Reason, Running
+from tasks.models import Compatibility, Fleet, Gate, Reason, Running
 
 if TYPE_CHECKING:
     from docker.models.networks import Network
@@ -32,6 +32,12 @@ FINGERPRINT = (
 
 class CompatibilityRefused(ReleaseRefused):
     """A release that customers run fails on the new schema, or its data did not survive."""
+
+
+class SmokeFailed(CompatibilityRefused):
+    """The release's own suite fails; a person may know better. Lost rows nobody may pass."""
+
+    gate: Gate = "migrations"
 
 
 def releases(config: Config, fleet: Fleet) -> list[Running]:
@@ -141,7 +147,7 @@ def _run(
     if ended.exit_code or ended.timed_out:
         lines = "\n".join(f"    {line}" for line in ended.tail[-15:])
         when = "on the new schema" if what == "smoke" else "on its own schema"
-        raise CompatibilityRefused(
+        raise SmokeFailed(
             Reason(
                 what=f"compatibility: the release that {', '.join(running.customers)} run fails its {what} {when}\n{lines}",
                 where=f"{image}, {command}",

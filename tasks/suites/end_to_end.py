@@ -12,7 +12,7 @@ from tasks.containers import have, postgres, private_network, run_command, runni
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
 from tasks.git import scratch
-from tasks.models import Image, Reason, SuiteResult
+from tasks.models import Gate, Image, Reason, SuiteResult
 from tasks.suites.unit import JUNIT, log_path
 from tasks.suites.verdict import SuiteFailed, judge
 
@@ -21,23 +21,43 @@ if TYPE_CHECKING:
     from docker.models.networks import Network
 
 log = logging.getLogger(__name__)
+
+
+class EndToEndFailed(SuiteFailed):
+    """Tests of the whole app did not pass. An app that does not start is another error: nobody knows what it would do."""
+
+    @property
+    def gate(self) -> Gate | None:
+        """The gate that says it: which override lets it pass."""
+        return "e2e" if self.result else None
+
+
 HEALTHY_SECONDS = 90
 MIGRATE_SECONDS = 300
 LAST_LINES = 30
 ARTIFACTS = "/tmp/slipway-artifacts"  # noqa: S108 - in the suite's own container
 
 
-def run_end_to_end(config: Config, images: Sequence[Image], tests: str, which: Literal["smoke", "full"]) -> SuiteResult:
+def run_end_to_end(
+    config: Config,
+    images: Sequence[Image],
+    tests: str,
+    which: Literal["smoke", "full"],
+    shard: int = 1,
+    shards: int = 1,
+) -> SuiteResult:
     """Starts the whole app from `images` and runs the e2e command in the image `tests`.
 
-    Components are reached by their names (`http://backend:8000`). Raises `SuiteFailed` with each failed test and
-    the last lines of every component.
+    Components are reached by their names (`http://backend:8000`). The command finds $SHARD (from 1) and $SHARDS and runs its
+    part; each part has an app, a database and a network of its own. Raises `EndToEndFailed` with each failed test and the last
+    lines of every component.
     """
     if config.e2e is None:
         raise ReleaseRefused.because(
             "there are no end-to-end tests", "release.yaml, e2e", "add the section, or do not ask for them"
         )
-    start, log_file = time.monotonic(), log_path(f"e2e-{which}")
+    name = f"e2e-{which}" if shards == 1 else f"e2e-{which}-{shard}-of-{shards}"
+    start, log_file = time.monotonic(), log_path(name)
     command = config.e2e.full or config.e2e.smoke if which == "full" else config.e2e.smoke
     with ExitStack() as stack:
         network = stack.enter_context(private_network("e2e"))
@@ -48,17 +68,37 @@ def run_end_to_end(config: Config, images: Sequence[Image], tests: str, which: L
             tests,
             command,
             network,
-            name=f"e2e-{which}",
+            name=name,
             timeout_seconds=config.e2e.timeout,
             log_file=log_file,
-            env={**config.e2e.env, "JUNIT": JUNIT, "ARTIFACTS": ARTIFACTS, "CI": "true"},
+            env={
+                **config.e2e.env,
+                "JUNIT": JUNIT,
+                "ARTIFACTS": ARTIFACTS,
+                "CI": "true",
+                "SHARD": str(shard),
+                "SHARDS": str(shards),
+            },
             take={JUNIT: folder / "junit.xml", ARTIFACTS: log_file.with_suffix("")},
         )
         reach("e2e:ended")
         try:
             return judge("e2e", which, ended, folder / "junit.xml", time.monotonic() - start, log_file)
         except SuiteFailed as failed:
-            raise SuiteFailed(*failed.reasons, *_last_lines(app), result=failed.result) from None
+            raise EndToEndFailed(*failed.reasons, *_last_lines(app), result=failed.result) from None
+
+
+def merged(suite: str, results: Sequence[SuiteResult]) -> SuiteResult:
+    """The shards of one suite as one result; they ran at once, so the longest says how long."""
+    return SuiteResult(
+        suite=suite,
+        component="e2e",
+        passed=sum(r.passed for r in results),
+        failed=tuple(test for r in results for test in r.failed),
+        skipped=sum(r.skipped for r in results),
+        seconds=max(r.seconds for r in results),
+        junit=all(r.junit for r in results),
+    )
 
 
 def _start_app(config: Config, images: Sequence[Image], network: "Network", stack: ExitStack) -> dict[str, "Container"]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tasks.containers import Ended
 from tasks.errors import ReleaseRefused
-from tasks.models import Reason, SuiteResult, TestCase
+from tasks.models import Gate, Reason, SuiteResult, TestCase
 from tasks.suites import junit
 
 SHOWN_TESTS = 20
@@ -17,6 +17,11 @@ class SuiteFailed(ReleaseRefused):
     def __init__(self, *reasons: Reason | str, result: SuiteResult | None = None) -> None:
         super().__init__(*reasons)
         self.result = result
+
+    @property
+    def gate(self) -> Gate | None:
+        """The gate that says it: which override lets it pass; None when it is not known which tests failed."""
+        return "suites" if self.result else None
 
 
 def judge(component: str, suite: str, ended: Ended, junit_file: Path, seconds: float, log_file: Path) -> SuiteResult:
