@@ -26,6 +26,7 @@ REFUSED_LIMIT = 5
 LOOK_LIMIT = 5
 SAID = 500
 CROWD = 16
+GONE = "0" * 40
 
 
 def swap(config: Config, mirror: Mirror, tip: str, make: Callable[[str], str | None]) -> tuple[str, bool]:
@@ -85,7 +86,7 @@ def write_blobs(mirror: Mirror, contents: Sequence[bytes]) -> list[str]:
 
 
 def write_commit(config: Config, mirror: Mirror, tip: str, files: Mapping[str, str], message: str, when: str) -> str:
-    """A commit on `tip` with these blobs in place, through an index of its own: no work tree, no hooks, no filters.
+    """A commit on `tip` with these blobs in place (an empty id takes the file away), through an index of its own: no work tree, no hooks, no filters.
 
     `when` is in seconds since 1970. The same files, message and time on the same tip give the same commit id.
     """
@@ -106,7 +107,8 @@ def _write_tree(config: Config, mirror: Mirror, tip: str, files: Mapping[str, st
             f"{', '.join(blocked)}: a file, where a folder should be", where, "move it, then start this release again"
         )
     modes = {path: entries[path].mode if path in entries else "100644" for path in files}
-    lines = "".join(f"{modes[path]} {blob}\t{path}\0" for path, blob in files.items())
+    # Source: git-update-index(1), USING --INDEX-INFO: mode 0 removes the path.
+    lines = "".join(f"{modes[path] if blob else 0} {blob or GONE}\t{path}\0" for path, blob in files.items())
     with scratch("index") as folder:
         env = {"GIT_INDEX_FILE": str(folder / "index")}
         try:

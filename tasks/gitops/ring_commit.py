@@ -10,12 +10,13 @@ from typing import Self
 from tasks.command import printable
 from tasks.config import Config
 from tasks.git import Mirror
+from tasks.gitops import ledger
 from tasks.gitops.layout import Layout
 from tasks.gitops.order import app_mirror
 from tasks.gitops.push import write_blobs, write_commit
 from tasks.gitops.shared import joined, shared
 from tasks.gitops.tip import Tip
-from tasks.models import CommitId, Edit, Edits, Release, ReleaseRequest
+from tasks.models import CommitId, Edit, Edits, Overridden, Release, ReleaseRequest
 
 log = logging.getLogger(__name__)
 Facts = tuple[tuple[str, str], ...]
@@ -31,6 +32,7 @@ class RingWriter:
     ring: str
     when: str
     facts: Facts
+    overridden: tuple[Overridden, ...] = ()
 
     @classmethod
     def of(
@@ -43,18 +45,19 @@ class RingWriter:
         app = app_mirror(config, release.commit)
         committed = app.run("show", "--no-patch", "--format=%ct", release.commit)
         place = app.run("rev-list", "--first-parent", "--count", release.commit)
-        overrides = tuple(("Slipway-Override", str(o)) for o in request.overrides)
+        overridden = ledger.used(config, release, request.overrides, ring)
+        overrides = tuple(("Slipway-Override", str(o.override)) for o in overridden)
         times = (("Slipway-Committed", _date(int(committed))),)
         facts = (*_facts(release, ring, place), *times, *trailers.items(), *overrides)
         when = str(_seconds(trailers["Slipway-Written"])) if "Slipway-Written" in trailers else committed
-        return cls(config, Mirror.open(config.gitops.repository), release, ring, when, facts)
+        return cls(config, Mirror.open(config.gitops.repository), release, ring, when, facts, overridden)
 
     def write(self, edits: Edits) -> str | None:
         """The edits as one commit on their tip; None when there is nothing to write."""
         files = {path: blob for e in edits.edits for path, blob in e.files.items()}
         if not files:
             return None
-        files |= self._shared(edits)
+        files |= self._shared(edits) | self._ledger(edits.tip)
         return write_commit(self.config, self.mirror, edits.tip, files, self._message(edits.edits), self.when)
 
     def of_this_run(self, since: CommitId, tip: CommitId) -> list[CommitId]:
@@ -73,6 +76,14 @@ class RingWriter:
         layout = Layout.of(self.config, Tip.read(self.config, edits.tip))
         contents = [joined(layout, file, dict.fromkeys(names, self.release)) for file, names in several.items()]
         return dict(zip(several, write_blobs(self.mirror, contents), strict=True))
+
+    def _ledger(self, tip: CommitId) -> dict[str, str]:
+        """The overrides that the ring needed and the ledger does not have yet, as blobs."""
+        if not self.overridden:
+            return {}
+        at = Tip.read(self.config, tip)
+        made = ledger.files(self.config, at, self.release, self.ring, self.when, self.overridden)
+        return dict(zip(made, write_blobs(self.mirror, list(made.values())), strict=True))
 
     def _message(self, edits: Sequence[Edit]) -> str:
         names = [e.customer for e in edits if e.files]

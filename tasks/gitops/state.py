@@ -66,7 +66,7 @@ def read(content: bytes, name: str) -> State:
     from pydantic import ValidationError
 
     try:
-        found = State.model_validate(_plain(_values(Document(content))))
+        found = State.model_validate(plain(content))
     except ValidationError as error:
         first = error.errors()[0]
         raise _broken(f"at {'.'.join(str(k) for k in first['loc'])}: {first['msg']}") from error
@@ -78,6 +78,11 @@ def read(content: bytes, name: str) -> State:
     if found.customer != name:
         raise _broken(f"at customer: it is another's, {found.customer[:63]!r}")
     return found
+
+
+def plain(content: bytes) -> Any:
+    """The values of a small file that people may edit, as plain data; dates are text. Raises `CannotEdit`, `yaml.YAMLError`, `ValueError`."""
+    return _plain(_values(Document(content)))
 
 
 def _values(document: Document) -> Any:
