@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from deployments import cli_migrations, cli_server
+from deployments import cli_migrations, cli_overrides, cli_server
 from tasks.errors import ConfigInvalid, ServiceUnavailable, SlipwayError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ config_app = typer.Typer(no_args_is_help=True, help="Look at release.yaml, the o
 app.add_typer(config_app, name="config")
 app.add_typer(cli_migrations.app, name="migrations")
 app.add_typer(cli_server.app, name="server")
+app.add_typer(cli_overrides.app, name="overrides")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -167,15 +168,19 @@ def release(
 def status(as_json: Json = False) -> None:
     """Show which version every customer has, from the GitOps repository alone."""
     from deployments import status as overview
+    from tasks.gitops.ledger import read_ledger
 
     with _told():
         config, fleet = _fleet()
+        ledger = read_ledger(config, fleet.tip)
     if as_json:
-        _print_json({"app": config.app.name, **fleet.model_dump(mode="json")})
+        overrides = ledger.model_dump(mode="json")["entries"]
+        _print_json({"app": config.app.name, **fleet.model_dump(mode="json"), "overrides": overrides})
         return
     # COLUMNS is obeyed without a terminal too; a pipe without it gets whole lines.
     width = out.width if out.is_terminal or os.environ.get("COLUMNS") else None
     sys.stdout.writelines(f"{line}\n" for line in overview.lines(config, fleet, width))
+    sys.stdout.writelines(f"{line}\n" for line in overview.overridden(ledger))
 
 
 @app.command()

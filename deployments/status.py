@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.command import printable
 from tasks.config import Config
-from tasks.models import Customer, Fleet, Hold
+from tasks.models import Customer, Fleet, Hold, Ledger
 from tasks.report import short
 
 INDENT = "    "
@@ -102,3 +102,13 @@ def _ending(fleet: Fleet) -> Iterator[str]:
     for step, names in steps.items():
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         yield f"{', '.join(names[:SHOWN])}{more}: {printable(step)}"
+
+
+def overridden(ledger: Ledger) -> Iterator[str]:
+    """What was let pass and is not made good yet, and how to see the rest of many."""
+    for entry in ledger.entries[:SHOWN]:
+        yield printable(f"Open override {entry}")
+    if (more := len(ledger.entries) - SHOWN) > 0:
+        yield f"and {more} more: `slipway overrides`"
+    for problem in ledger.problems[:SHOWN]:
+        yield printable(f"{problem.what} ({problem.where})")

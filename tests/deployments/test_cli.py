@@ -229,3 +229,27 @@ def test_a_wrong_hold_says_what_to_do_and_writes_nothing(
     done = slipway(*arguments, **shop.env)
     assert (done.returncode, told in done.stderr) == (code, True), done.stderr
     assert shop.gitops.git("ls-remote", "origin") == before
+
+
+def test_open_overrides_are_listed_shown_in_status_and_closed_by_hand(shop: SimpleNamespace) -> None:
+    entry = f"gate: e2e\nreason: customers wait\nby: kari\nrelease: '{shop.commit}'\nwhen: '2026-11-20T10:00:00+00:00'\nring: all\n"
+    key = f"{shop.commit[:12]}-e2e"
+    assert slipway("overrides", **shop.env).stdout == "no override is open\n"
+    shop.gitops.commit({f".slipway/overrides/{key}/all.yaml": entry})
+    assert slipway("overrides", **shop.env).stdout == f"{key}  2026-11-20  all  by kari: customers wait\n"
+    assert f"Open override {key}: e2e by kari: customers wait" in slipway("status", **shop.env).stdout
+    (listed,) = json.loads(slipway("overrides", "--json", **shop.env).stdout)["entries"]
+    assert json.loads(slipway("status", "--json", **shop.env).stdout)["overrides"] == [listed]
+    assert slipway("overrides", "clear", key, "--reason", " ", **shop.env).returncode == 2
+    done = slipway("overrides", "clear", key, "--reason", "tried it", "--by", "ola", **shop.env)
+    assert (done.returncode, f"{key} closed: commit" in done.stdout) == (0, True), done.stderr
+    again = slipway("overrides", "clear", key, "--reason", "tried it", **shop.env)
+    assert (again.returncode, "no open override" in again.stderr) == (1, True)
+
+
+def test_an_override_that_policy_does_not_allow_is_refused_before_any_server_is_asked(shop: SimpleNamespace) -> None:
+    for gate in ("suites", "nonsense"):
+        done = slipway("release", "--override", gate, "--reason", "x", **shop.env)
+        assert (done.returncode, f"{gate} may not be overridden" in done.stderr) == (2, True)
+        assert "allows freeze, soak, e2e" in done.stderr
+    assert slipway("release", "--override", "e2e", **shop.env).returncode == 2
