@@ -555,7 +555,7 @@ class Sighting(Value):
     """What one customer was seen running, beside what the GitOps repository states."""
 
     customer: Name
-    seen: Literal["as stated", "something else", "not reachable"]
+    seen: Literal["as stated", "something else", "not seen"] = Field(description="not seen: nobody there could tell")
     words: str = ""
 
 

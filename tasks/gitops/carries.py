@@ -40,6 +40,25 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
     return True
 
 
+def states(config: Config, release: Release, tip: CommitId, customer: str, revision: str) -> bool:
+    """Whether a revision of the branch, up to the tip, has the release's images for a customer, whoever wrote it there.
+
+    Raises what `carries` raises.
+    """
+    return bool(COMMIT.fullmatch(revision)) and (
+        revision == tip or _is_before(config, revision, tip) and _states(config, release, revision, customer)
+    )
+
+
+def _is_before(config: Config, revision: str, tip: CommitId) -> bool:
+    mirror = Mirror.open(config.gitops.repository)
+    return mirror.has_commit(revision) and mirror.is_ancestor(revision, tip)
+
+
+def _states(config: Config, release: Release, revision: str, customer: str) -> bool:
+    return _has_images(_layout(config.model_dump_json(), revision), release, customer)
+
+
 def departed(config: Config, release: Release, customers: Sequence[str]) -> dict[str, ReleaseRefused]:
     """The customers for whom the branch says something else than the release by now, each with what: nobody need wait for them.
 

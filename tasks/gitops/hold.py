@@ -1,5 +1,6 @@
 """Holds: a customer kept where it is, with reason, owner and an end; written where every release looks before it writes."""
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -43,6 +44,18 @@ def release_hold(config: Config, customers: Sequence[str], owner: str) -> HoldCo
         f"let {', '.join(sorted(set(customers)))} move again",
         {"Slipway-Hold-Released-By": owner},
     )
+
+
+def read_holds(config: Config, tip: str, customers: Sequence[str]) -> dict[str, Hold]:
+    """Customer -> the hold in its state file, also one that has run out. A file that is broken tells of none."""
+    at = Tip.read(config, tip)
+    at.load(state.path(c) for c in customers)
+    found = {}
+    for name in customers:
+        with contextlib.suppress(CannotEdit):
+            if stated := state.of(at, name).hold:
+                found[name] = stated
+    return found
 
 
 def with_hold(content: bytes, customer: str, wanted: Hold | None) -> bytes:

@@ -1,5 +1,6 @@
 """Sees a customer running the release by asking its version endpoints over HTTP."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import httpx
 
 ANSWER_SECONDS = 5
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 def verify_customer(config: Config, release: Release, customer: str) -> dict[str, str]:
@@ -42,7 +44,7 @@ def looking(config: Config, release: Release) -> Look:
 def _sight(expected: Mapping[str, str], seen: dict[str, str]) -> Sight:
     if seen == expected:
         return Seen(versions=seen, words=f"runs {', '.join(f'{c} {v[:7]}' for c, v in seen.items())}")
-    return Waiting(_compared(expected, seen))
+    return Waiting(_compared(expected, seen), silent=not any(COMMIT.fullmatch(v) for v in seen.values()))
 
 
 def ask(config: Config, customer: str) -> dict[str, str]:

@@ -16,11 +16,12 @@ class Seen(Value):
 
 
 class Waiting(NamedTuple):
-    """A customer that does not run it yet, in words; `missing` where nothing was found to look at."""
+    """A customer that does not run it yet, in words; `missing` where nothing was found to look at, `silent` where nobody answered."""
 
     words: str
     missing: bool = False
     next_step: str = ""
+    silent: bool = False
 
 
 Sight = Seen | Waiting | SlipwayError

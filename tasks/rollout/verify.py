@@ -1,6 +1,8 @@
 """The door: sees customers running a release in the way that `release.yaml` chooses."""
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from tasks.config import Config
@@ -13,7 +15,7 @@ from tasks.rollout.flux import Reconciliations
 from tasks.rollout.kubernetes import Workloads
 from tasks.rollout.sight import Seen, Sight
 from tasks.rollout.synced import Carries, Synced
-from tasks.rollout.watch import Ending, Lane, Look, watch
+from tasks.rollout.watch import LOOKS_AT_ONCE, Ending, Lane, Look, sights_of, watch
 
 
 def verify_customer(config: Config, release: Release, customer: str, commit: str, carries: Carries) -> dict[str, str]:
@@ -45,6 +47,18 @@ def verify_customers(
     synced = {c: Synced(c, commit, carries_for(c)) for c in names}
     way = WAYS[config.rollout.verify](config, release, synced)
     return watch(_lanes(way, names), config.rollout.timeout)
+
+
+def look_once(
+    config: Config, release: Release, customers: Iterable[str], carries_for: Callable[[str], Carries], commit: str = ""
+) -> dict[str, Sight]:
+    """One look at each of many customers, nobody is waited for: customer -> what was seen. Takes what `verify_customers` takes."""
+    names = list(dict.fromkeys(customers))
+    synced = {c: Synced(c, commit, carries_for(c)) for c in names}
+    lanes = _lanes(WAYS[config.rollout.verify](config, release, synced), names)
+    with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look") as pool:
+        looks = [pool.submit(copy_context().run, sights_of, lane) for lane in lanes]
+        return {customer: sight for look in looks for customer, sight in look.result().items()}
 
 
 @dataclass(frozen=True)
@@ -126,4 +140,4 @@ WAYS: dict[str, Callable[[Config, Release, dict[str, Synced]], Way]] = {
     "flux": _flux,
 }
 
-__all__ = ["Carries", "Ending", "Seen", "verify_customer", "verify_customers"]
+__all__ = ["Carries", "Ending", "Seen", "Sight", "look_once", "verify_customer", "verify_customers"]

@@ -80,7 +80,7 @@ def _ended(under_way: Iterable[Future[dict[str, Ending]]], until: float | None) 
 
 def _take(lane: Lane, deadline: float, limit_seconds: float) -> dict[str, Ending]:
     """One look at a lane: the customers that are done with leave it."""
-    sights = _look(lane)
+    sights = sights_of(lane)
     busy = max((s.seconds for s in sights.values() if isinstance(s, Busy)), default=0.0)
     lane.rest(busy)
     # A look that would come after the limit is the last one taken now, at the limit if the server allows.
@@ -91,7 +91,7 @@ def _take(lane: Lane, deadline: float, limit_seconds: float) -> dict[str, Ending
     return endings
 
 
-def _look(lane: Lane) -> dict[str, Sight]:
+def sights_of(lane: Lane) -> dict[str, Sight]:
     """A sight for each of the lane's customers; what the look raises holds for all of them."""
     sights: dict[str, Sight] = {}
 

@@ -1,0 +1,172 @@
+"""A registry's own API, for what the Docker Engine cannot ask: which tags there are, and taking a manifest away.
+
+Source: OCI Distribution Specification 1.1, Content Discovery and Content Management.
+"""
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tasks.containers import engine
+from tasks.errors import ReleaseRefused, ServiceUnavailable
+
+if TYPE_CHECKING:
+    import httpx
+
+SECONDS = 30
+PAGES = 200
+INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+DIGEST = re.compile("sha256:[0-9a-f]{64}")
+HUB = "docker.io"
+
+
+class Manifest(NamedTuple):
+    """What stands behind a tag or a digest; `children` are the platforms' manifests of an index."""
+
+    digest: str
+    children: tuple[str, ...]
+
+
+class Repository:
+    """One image repository, reached with the login that Docker has for its registry."""
+
+    def __init__(self, name: str) -> None:
+        """`name` as `release.yaml` has it: registry, then path."""
+        import httpx
+
+        self.name = name
+        self.host, _, self._path = name.partition("/")
+        self._login = _login(self.host)
+        self._client = httpx.Client(
+            base_url=f"{_scheme(self.host)}://{'registry-1.docker.io' if self.host == HUB else self.host}/v2/{self._path}/",
+            timeout=SECONDS,
+            follow_redirects=False,  # a login must not follow one to another host
+        )
+
+    def __enter__(self) -> "Repository":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def tags(self) -> Iterator[str]:
+        """Every tag, page by page; none when the registry does not know the repository."""
+        where = "tags/list?n=1000"
+        for _ in range(PAGES):
+            answer = self._ask("GET", where, right="pull")
+            if answer.status_code == 404:
+                return
+            yield from self._json(answer).get("tags") or ()
+            if not (following := answer.links.get("next", {}).get("url")):
+                return
+            where = f"tags/list?{following.partition('?')[2]}"  # only the question is taken over, not the address
+        raise ServiceUnavailable.because(f"more than {PAGES} pages of tags", self.name, "see the registry's answers")
+
+    def manifest(self, reference: str) -> Manifest | None:
+        """The manifest behind a tag or digest; None when it is not there."""
+        answer = self._ask("GET", f"manifests/{reference}", right="pull")
+        if answer.status_code == 404:
+            return None
+        digest = reference if DIGEST.fullmatch(reference) else answer.headers.get("Docker-Content-Digest", "")
+        if not DIGEST.fullmatch(digest):
+            raise ServiceUnavailable.because("a manifest without its digest", f"{self.name}:{reference}")
+        children = (m.get("digest", "") for m in self._json(answer).get("manifests") or ())
+        return Manifest(digest, tuple(c for c in children if DIGEST.fullmatch(c)))
+
+    def delete(self, digest: str) -> bool:
+        """Takes a manifest away with every tag that names it; False when it was gone already.
+
+        Raises `ReleaseRefused` when the registry does not do that, or not for this login.
+        """
+        answer = self._ask("DELETE", f"manifests/{digest}", right="pull,delete")
+        if answer.status_code == 405:
+            raise ReleaseRefused.because(
+                "the registry deletes nothing",
+                self.host,
+                "allow it there (`storage.delete.enabled: true`), or set nightly.unused_images: list",
+            )
+        return answer.status_code != 404
+
+    def _ask(self, method: str, where: str, right: str) -> "httpx.Response":
+        """The answer, with a token when the registry asks for one. 404 and 405 are answers, too."""
+        answer = self._send(method, where)
+        if answer.status_code == 401:
+            self._client.headers["Authorization"] = self._authorization(answer, right)
+            answer = self._send(method, where)
+        if answer.is_success or answer.status_code in (404, 405):
+            return answer
+        said = f"HTTP {answer.status_code}"
+        if answer.status_code in (401, 403):
+            raise ReleaseRefused.because(
+                f"the registry does not allow it ({said})",
+                self.name,
+                f"`docker login {self.host}` with the right to {right}",
+            )
+        raise ServiceUnavailable.because(
+            f"the registry did not answer well: {said}", f"{self.name}, {where}", "see its log"
+        )
+
+    def _send(self, method: str, where: str) -> "httpx.Response":
+        import httpx
+
+        try:
+            return self._client.request(method, where, headers={"Accept": ", ".join((*INDEXES, *MANIFESTS))})
+        except httpx.TransportError as error:
+            raise ServiceUnavailable.because(
+                f"the registry did not answer: {error or type(error).__name__}", self.name, "check that it runs"
+            ) from error
+
+    def _json(self, answer: "httpx.Response") -> dict[str, Any]:
+        try:
+            value = answer.json()
+        except (ValueError, RecursionError) as error:
+            raise ServiceUnavailable.because(
+                "an answer that is not JSON", self.name, "see the registry's log"
+            ) from error
+        return value if isinstance(value, dict) else {}
+
+    def _authorization(self, answer: "httpx.Response", right: str) -> str:
+        """The header that the registry asks for: Basic, or the token of the server that it names (Bearer)."""
+        import httpx
+
+        kind, _, rest = answer.headers.get("WWW-Authenticate", "").partition(" ")
+        asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        if kind.lower() != "bearer":
+            return _basic(*self._login) if self._login else ""
+        scope = asked.get("scope") or f"repository:{self._path}:{right}"
+        question = {"service": asked.get("service", ""), "scope": scope}
+        try:
+            given = httpx.get(asked.get("realm", ""), params=question, auth=self._login, timeout=SECONDS)
+            token = self._json(given).get("token") or self._json(given).get("access_token") if given.is_success else ""
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceUnavailable.because(f"no token for the registry: {type(error).__name__}", self.name) from error
+        return f"Bearer {token}" if token else ""
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _login(host: str) -> tuple[str, str] | None:
+    """User and password of `docker login`, from Docker's configuration or the credential store that it names."""
+    from docker.auth import INDEX_NAME, AuthConfig
+    from docker.errors import DockerException
+
+    try:
+        known = AuthConfig.load_config(None, None).resolve_authconfig(INDEX_NAME if host == HUB else host)
+    except DockerException as error:
+        raise ServiceUnavailable.because(
+            f"Docker's credentials cannot be read: {type(error).__name__}", "DOCKER_CONFIG", "`docker login` again"
+        ) from error
+    user, password = (known or {}).get("username") or "", (known or {}).get("password") or ""
+    return (user, password) if user and password else None
+
+
+def _scheme(host: str) -> str:
+    """http for a registry of this machine and where the Engine is told so, as `docker push` does it."""
+    if re.fullmatch(r"(localhost|127(\.\d+){3})(:\d+)?", host):
+        return "http"
+    indexes = (engine().info().get("RegistryConfig") or {}).get("IndexConfigs") or {}
+    return "https" if (indexes.get(host) or {}).get("Secure", True) else "http"
