@@ -1,23 +1,26 @@
-"""The night's story: the full end-to-end suite against the images that customers run."""
+"""The night's story: what a release asks of one commit is asked of the whole fleet, and what only time shows."""
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from tasks import nightly as night
 from tasks import steps
-from tasks.models import Evidence
+from tasks.models import NightlyReport
 
 
 @flow(
     name="nightly",
-    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    # As many as nightly.shards may be: the shards of one version run at once, versions one after the other.
+    task_runner=ThreadPoolTaskRunner(max_workers=64),
     on_cancellation=[steps.clean_up],
     on_crashed=[steps.clean_up],
 )
-def nightly() -> Evidence:
-    """Run every end-to-end test on the newest release, by the digests that stand in the GitOps repository."""
+def nightly() -> NightlyReport:
+    """Test every version that customers run, and look for drift, debts and leftovers; red when a person should act."""
+    steps.sweep()
     config = steps.load_config()
-    fleet = steps.read_fleet(config)
-    source = steps.check_out(config, steps.newest_release(config, fleet))
-    changes = steps.find_changes(config, source, fleet)
-    images = steps.build_images(config, source, changes)
-    return steps.gate(source, [*images, *steps.run_full(config, source, images)])
+    looked = night.begin(config)
+    tested = night.check_versions(config, looked.versions)
+    report = night.ask(config, looked, tested)
+    night.show(report, tested)
+    return night.finish(report)

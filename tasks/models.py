@@ -541,6 +541,7 @@ class Version(Value):
 class Tested(Value):
     """What the full end-to-end suite said of one version."""
 
+    __test__ = False
     version: Version
     result: SuiteResult | None = Field(default=None, description="of all shards; None: it could not be run")
     reasons: tuple[Reason, ...] = Field(default=(), description="why it is not green")

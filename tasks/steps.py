@@ -24,7 +24,7 @@ from tasks import gate as gates
 from tasks import report as reports
 from tasks import supersede as superseding
 from tasks.config import Config, Migrations
-from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
 from tasks.forge import pull_request as requests
 from tasks.forge import wait as waiting
@@ -254,16 +254,6 @@ def run_smoke(config: Config, source: Source, changes: Changes, images: list[Pre
         return []
     tests = build_target.submit(config, source, config.e2e.path, config.e2e.dockerfile, None)
     return [tests, run_end_to_end.submit(config, images, tests, "smoke")]
-
-
-def run_full(config: Config, source: Source, images: list[PrefectFuture]) -> list[PrefectFuture]:
-    """Starts the full end-to-end suite on images that are there already."""
-    if config.e2e is None:
-        raise ReleaseRefused.because(
-            "there are no end-to-end tests", "release.yaml, e2e", "add the section, or pause the nightly deployment"
-        )
-    tests = build_target.submit(config, source, config.e2e.path, config.e2e.dockerfile, None)
-    return [tests, run_end_to_end.submit(config, images, tests, "full")]
 
 
 def gate(source: Source, checks: Sequence[PrefectFuture], overrides: Sequence[Override] = ()) -> Evidence:

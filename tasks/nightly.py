@@ -1,0 +1,217 @@
+"""The night's questions as Prefect sees them. Each is answered by itself: what cannot be answered is red and hides no other."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import INPUTS, RUN_ID
+
+from tasks import nightly_report as reports
+from tasks import steps
+from tasks.config import Config
+from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.gitops import carries, fleet, hold, ledger, made_good, needed
+from tasks.images import unused
+from tasks.models import (
+    Answer,
+    Evidence,
+    Fleet,
+    Hold,
+    Ledger,
+    NightlyReport,
+    Reason,
+    Release,
+    ReleaseRequest,
+    Sighting,
+    SuiteResult,
+    Tested,
+    UnusedImage,
+    Version,
+)
+from tasks.report import tests_table
+from tasks.rollout import drift
+from tasks.source import versions as sources
+from tasks.suites import end_to_end
+from tasks.suites.verdict import SuiteFailed
+
+NIGHTLY = "nightly"
+FIRST_REASONS = 5
+
+
+class Looked(NamedTuple):
+    """The fleet at one time, its versions, and what each customer was seen running."""
+
+    fleet: Fleet
+    versions: tuple[Version, ...]
+    sightings: tuple[Sighting, ...]
+
+
+def _seen(config: Config, fleet: Fleet, versions: Sequence[Version], only: frozenset[str] | None = None) -> Looked:
+    """One look at every customer whose version is known, or at some of them; nobody is waited for."""
+    wanted = [
+        v if only is None else v.model_copy(update={"customers": tuple(c for c in v.customers if c in only)})
+        for v in versions
+    ]
+
+    def carries_for(release: Release, customer: str) -> Callable[[str], bool]:
+        return partial(carries.states, config, release, fleet.tip, customer)
+
+    return Looked(fleet, tuple(versions), drift.look(config, wanted, fleet.tip, carries_for))
+
+
+def _run_shard(config: Config, version: Version, tests: str, shard: int, shards: int, until: float) -> SuiteResult:
+    """One part of the full suite; none is begun after `until`, in seconds since 1970."""
+    if time.time() > until:
+        raise ReleaseRefused.because(
+            f"e2e on {version.release[:7]} was not begun: the night's time is over",
+            "release.yaml, nightly.timeout",
+            "allow more time or more shards, or bring customers to fewer versions",
+        )
+    return end_to_end.run_end_to_end(config, version.images, tests, "full", shard, shards)
+
+
+def _go_through(config: Config, tested: Sequence[Tested]) -> tuple[Ledger, dict[str, str]]:
+    """The ledger as it is now, and what was closed with the reasons; closing again writes nothing."""
+    now = fleet.read_fleet(config)
+    open_now = ledger.read_ledger(config, now.tip)
+    good = made_good.made_good(config, now, open_now.entries, tested)
+    closed = ledger.clear(config, good, NIGHTLY).closed if good else ()
+    return open_now, {i: good[i] for i in closed}
+
+
+def _holds(config: Config, fleet: Fleet) -> dict[str, Hold]:
+    return hold.read_holds(config, fleet.tip, [c.name for c in fleet.customers])
+
+
+def _unused(config: Config) -> tuple[UnusedImage, ...]:
+    return unused.unused_images(config, partial(needed.needed_images, config))
+
+
+# What the world looks like is asked anew by each attempt; what a suite said of an image stays true.
+read_fleet = task(fleet.read_fleet, name="read fleet", task_run_name="read fleet", **steps.FRESH, **steps.RETRIED)
+find_versions = task(
+    sources.versions, name="find versions", task_run_name="find versions", **steps.FRESH, **steps.RETRIED
+)
+look = task(_seen, name="look", task_run_name="look at customers", **steps.FRESH)
+run_shard = task(
+    _run_shard,
+    name="end to end",
+    task_run_name="e2e {version.release:.7} {shard} of {shards}",
+    **(steps.STORED | {"cache_policy": (INPUTS - "until") + RUN_ID}),
+    **steps.RETRIED,
+)
+read_holds = task(_holds, name="read holds", task_run_name="read holds", **steps.FRESH, **steps.RETRIED)
+go_through = task(
+    _go_through, name="go through overrides", task_run_name="go through overrides", **steps.FRESH, **steps.RETRIED
+)
+find_unused = task(_unused, name="unused images", task_run_name="unused images", **steps.FRESH, **steps.RETRIED)
+
+
+def begin(config: Config) -> Looked:
+    """The fleet as it is stated, and a first look at every customer, before the tests put load on anything."""
+    fleet = read_fleet(config)
+    versions = find_versions(config, fleet)
+    return look(config, fleet, versions)
+
+
+def check_versions(config: Config, versions: Sequence[Version]) -> tuple[Tested, ...]:
+    """The full end-to-end suite on each version, one after the other, newest first; the shards of one at once."""
+    until = time.time() + config.nightly.timeout
+    return tuple(_test(config, version, until) for version in versions) if config.e2e else ()
+
+
+def _test(config: Config, version: Version, until: float) -> Tested:
+    """What fails before a shard could run, such as a commit that main no longer has, is this version's trouble only."""
+    shards = config.nightly.shards
+    try:
+        request = ReleaseRequest(commit=version.release)
+        source = steps.check_out(config, request)
+        tests = steps.build_target(config, source, config.e2e.path, config.e2e.dockerfile, None)  # type: ignore[union-attr]
+    except SlipwayError as error:
+        return Tested(version=version, reasons=error.reasons)
+    parts = [run_shard.submit(config, version, tests, n, shards, until) for n in range(1, shards + 1)]
+    return _merged(version, [part.result(raise_on_failure=False) for part in parts])
+
+
+def _merged(version: Version, parts: Sequence[Any]) -> Tested:
+    """The parts as one; a part that could not run leaves the rest to be read, and is a reason."""
+    results = [p if isinstance(p, SuiteResult) else getattr(p, "result", None) for p in parts]
+    there = [r for r in results if r is not None]
+    name = f"full {version.release[:7]}"
+    reasons = tuple(reason for p in parts if isinstance(p, Exception) for reason in _reasons(p))
+    result = end_to_end.merged(name, there) if there else None
+    return Tested(version=version, result=result, reasons=reasons)
+
+
+def ask(config: Config, looked: Looked, tested: tuple[Tested, ...]) -> NightlyReport:
+    """Every other question, and all answers as one report. Who was not as stated is looked at once more, some time later."""
+    answers = [reports.end_to_end(config, looked.versions, tested)]
+    answers.append(_answer(reports.DRIFT, lambda: _drift(config, looked)))
+    answers.append(_answer(reports.FILES, lambda: reports.files(read_fleet(config))))
+    answers.append(_answer(reports.HOLDS, lambda: reports.holds(config, read_holds(config, looked.fleet))))
+    answers.append(_answer(reports.OVERRIDES, lambda: reports.overrides(*go_through(config, tested))))
+    answers.append(_answer(reports.IMAGES, lambda: _images(config)))
+    return NightlyReport(app=config.app.name, answers=tuple(answers))
+
+
+def _drift(config: Config, looked: Looked) -> Answer:
+    wrong = frozenset(s.customer for s in looked.sightings if s.seen != "as stated")
+    if not wrong:
+        return reports.drift(looked.sightings, moved=())
+    fleet = read_fleet(config)
+    before = {c.name: c.components for c in looked.fleet.customers}
+    moved = tuple(sorted(c.name for c in fleet.customers if c.name in wrong and c.components != before.get(c.name)))
+    again = look(config, fleet, find_versions(config, fleet), wrong - set(moved))
+    fine = tuple(s for s in looked.sightings if s.customer not in wrong)
+    return reports.drift((*fine, *again.sightings), moved)
+
+
+def _images(config: Config) -> Answer:
+    try:
+        return reports.images(config, find_unused(config))
+    except unused.ImagesNotKnown as error:
+        return reports.images(config, error.found, error.reasons)
+
+
+def _answer(question: str, ask: Callable[[], Answer]) -> Answer:
+    """The answer, or why there is none."""
+    try:
+        return ask()
+    except SlipwayError as error:
+        return Answer(question=question, said="could not be answered", red=error.reasons)
+
+
+def _reasons(error: Exception) -> tuple[Reason, ...]:
+    if isinstance(error, SuiteFailed | ReleaseRefused | ServiceUnavailable):
+        return error.reasons
+    what = f"a step ended with {type(error).__name__}: {error}"
+    return (
+        Reason(
+            what=what, where="this run's log", next_step="retry the run; if it happens again, report it with the log"
+        ),
+    )
+
+
+def show(report: NightlyReport, tested: Sequence[Tested]) -> NightlyReport:
+    """Puts the night on the run's page: one summary, and every test that failed."""
+    suites = tuple(t.result for t in tested if t.result)
+    if suites:
+        create_table_artifact(
+            tests_table(Evidence(images=(), suites=suites)),
+            key="tests",
+            description="every version, and each test that failed",
+        )
+    create_markdown_artifact(reports.summary(report), key=NIGHTLY, description=report.headline)
+    return report
+
+
+def finish(report: NightlyReport) -> NightlyReport:
+    """Ends the run well when all is green. Raises `ReleaseRefused` with the first reasons when anything is red."""
+    if report.green:
+        return report
+    first, more = report.reasons[:FIRST_REASONS], len(report.reasons) - FIRST_REASONS
+    rest = [Reason(what=f"and {more} more", where="this run's page, artifact nightly")] if more > 0 else []
+    raise ReleaseRefused(Reason(what=f"{report.app}: the night is {report.headline}"), *first, *rest)
