@@ -42,7 +42,9 @@ def end_to_end(config: Config, versions: Sequence[Version], tested: Sequence[Tes
         return Answer(question=END_TO_END, said="nothing was tested", red=(why,))
     green = [t for t in tested if t.green]
     tests = sum(t.result.passed for t in tested if t.result)
-    said = f"{len(green)} of {_count(len(versions), 'version')} green, {_count(tests, 'test')} passed"
+    said = f"{len(green)} of {_count(len(versions), 'version')} green" + (
+        f", {_count(tests, 'test')} passed" if tests else ""
+    )
     notes = tuple(
         f"{t.version.release[:7]}, {_customers(t.version.customers)}: {'green' if t.green else 'RED'}" for t in tested
     )
@@ -214,7 +216,13 @@ def _count(number: int, noun: str) -> str:
 
 def _cell(text: str) -> str:
     """Text of people and tests must not end a table cell or start markup of its own."""
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[")
+    return (
+        _plain(" ".join(text.split()))
+        .replace("\\", "\\\\")
+        .replace("|", "\\|")
+        .replace("<", "&lt;")
+        .replace("[", "\\[")
+    )
 
 
 def _plain(text: str) -> str:
