@@ -87,6 +87,16 @@ def test_webhooks_are_settings() -> None:
     )
 
 
+def test_overrides_and_the_night_are_settings() -> None:
+    (whole,), (overrides,), (night, shards) = (
+        blocks("README.md"),
+        blocks("docs/overrides.md"),
+        blocks("docs/nightly.md"),
+    )
+    config = Config.model_validate({**whole, **overrides, **night, "e2e": {**whole["e2e"], **shards["e2e"]}})
+    assert (config.policy.override[-1], config.nightly.shards, config.nightly.timeout) == ("suites", 4, 21600)
+
+
 @pytest.mark.parametrize("target", re.findall(r"`(\{file: .*?\})`", (DOCS / "gitops.md").read_text()))
 def test_each_layout_of_the_table_is_a_target(target: str) -> None:
     Target.model_validate(yaml.safe_load(target))
