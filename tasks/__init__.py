@@ -2,5 +2,9 @@
 
 import logging
 
+from tasks import masking
+
 # Prefect forwards these lines to a run's log (PREFECT_LOGGING_EXTRA_LOGGERS=tasks); it leaves the level to us.
 logging.getLogger(__name__).setLevel(logging.INFO)
+# Before any line is logged: what a secret is becomes known later, where to look for it does not change.
+masking.install()

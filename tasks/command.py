@@ -1,19 +1,17 @@
 """Runs a program: argument list in, its output line by line into the log, a time limit that holds in any thread."""
 
-import logging
-import re
 import subprocess
 import threading
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from tasks.errors import ReleaseRefused
+from tasks.output import TAIL_LINES as TAIL_LINES
+from tasks.output import follow
+from tasks.output import printable as printable
 
-log = logging.getLogger(__name__)
-TAIL_LINES = 40
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+CHUNK_BYTES = 65_536
 GRACE_SECONDS = 5
 
 
@@ -39,7 +37,7 @@ def run(
 ) -> list[str]:
     """Runs `argv` to its end and returns the last lines it printed, both streams in order.
 
-    Each line goes to the log as `name: line` and, all of them, to `log_file`. The child stays in this process
+    Each line goes to the log as `name: line` and, all of them, to `log_file`, see `output.follow`. The child stays in this process
     group, so that a cancelled run takes it along. Raises `CommandFailed` with the last 40 lines.
     """
     process = subprocess.Popen(
@@ -49,14 +47,8 @@ def run(
     timer = threading.Timer(timeout_seconds, lambda: (expired.set(), _end(process)))
     timer.daemon = True
     timer.start()
-    tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
-        with log_file.open("ab") if log_file else _Nowhere() as sink:
-            for raw in process.stdout or ():
-                sink.write(raw)
-                line = printable(raw.decode(errors="replace").rstrip())
-                tail.append(line)
-                log.info("%s: %s", name, line)
+        tail = follow(_chunks(process), name, log_file)
         code = process.wait()
     finally:
         timer.cancel()
@@ -75,10 +67,10 @@ def run(
     return list(tail)
 
 
-def printable(text: str) -> str:
-    """The text without colours and with control characters spelled out: no output can forge or hide a line of the log."""
-    plain = COLOURS.sub("", text)
-    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in plain)
+def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """What the program has said so far, each time it says something."""
+    while process.stdout and (chunk := process.stdout.read1(CHUNK_BYTES)):  # type: ignore[attr-defined]
+        yield chunk
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -90,16 +82,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-class _Nowhere:
-    """Stands for the log file when none is wanted."""
-
-    def __enter__(self) -> "_Nowhere":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def write(self, _: bytes) -> None:
-        """Forgets the bytes."""

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tasks.config import Config
 from tasks.config_keys import description, problem
 from tasks.errors import ConfigInvalid
+from tasks.known_secrets import learn_all
 from tasks.models import Reason
 
 MAX_BYTES = 1_000_000
@@ -30,7 +31,7 @@ def config_paths() -> tuple[Path, ...]:
 def load_config(path: Path | None = None) -> Config:
     """Reads and checks `release.yaml`.
 
-    Raises `ConfigInvalid` with every wrong key at once, each with file, line, key and what is allowed.
+    The secrets that it points at are masked from then on. Raises `ConfigInvalid` with every wrong key at once, each with file, line, key and what is allowed.
     """
     path = path or config_path()
     try:
@@ -47,9 +48,11 @@ def load_config(path: Path | None = None) -> Config:
         ) from error
     document = _parse(text, path)
     try:
-        return Config.model_validate(document.value)
+        config = Config.model_validate(document.value)
     except ValidationError as error:
         raise ConfigInvalid(*(document.reason(e) for e in _said_once(error.errors()))) from error
+    learn_all(config)
+    return config
 
 
 def _said_once(errors: Sequence[Any]) -> list[Any]:

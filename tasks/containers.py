@@ -18,10 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.command import TAIL_LINES, printable
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.failpoints import reach
+from tasks.masking import mask_bytes
 from tasks.models import Value
+from tasks.output import TAIL_LINES, follow, printable
 
 if TYPE_CHECKING:
     import docker
@@ -259,7 +260,7 @@ def run_command(
         timer.daemon = True
         timer.start()
         try:
-            tail = _follow(container, name, log_file)
+            tail = follow(container.logs(stream=True, follow=True), name, log_file)
             code = container.wait()["StatusCode"]
         finally:
             timer.cancel()
@@ -323,32 +324,6 @@ def conversing(
         yield Conversing(container)
 
 
-def _follow(container: "Container", name: str, log_file: Path | None) -> tuple[str, ...]:
-    tail: deque[str] = deque(maxlen=TAIL_LINES)
-    sink = log_file.open("ab") if log_file else io.BytesIO()  # noqa: SIM115 - closed by the next line
-    with sink:
-        for raw in _lines(container.logs(stream=True, follow=True)):
-            if log_file:
-                sink.write(raw + b"\n")
-            line = printable(raw.decode(errors="replace").rstrip())
-            tail.append(line)
-            log.info("%s: %s", name, line)
-    return tuple(tail)
-
-
-def _lines(chunks: Iterator[bytes], limit: int = 64_000) -> Iterator[bytes]:
-    """Whole lines out of whatever pieces the Engine sends; a line without end is cut at `limit` bytes."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-        if len(rest) > limit:
-            yield rest
-            rest = b""
-    if rest:
-        yield rest
-
-
 def _tar(name: str, content: bytes) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -373,7 +348,7 @@ def _copy_out(container: "Container", path: str, destination: Path) -> None:
                 target = destination / inner if inner.parts else destination
                 if destination.resolve() in (target.resolve(), *target.resolve().parents):
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(source.read())
+                    target.write_bytes(mask_bytes(source.read()))  # it stays in the Slipway home
 
 
 def labelled_runs() -> set[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tasks.masking import mask
 from tasks.models import Reason
 
 
@@ -10,13 +11,19 @@ class SlipwayError(Exception):
 
     def __init__(self, *reasons: Reason | str) -> None:
         """Takes reasons; a bare string stands for an error read back from storage."""
-        self.reasons = tuple(r if isinstance(r, Reason) else Reason(what=r) for r in reasons)
+        # Its text goes into states, reports and logs, also where it quotes what a program said.
+        self.reasons = tuple(_masked(r) if isinstance(r, Reason) else Reason(what=mask(r)) for r in reasons)
         super().__init__("\n".join(str(r) for r in self.reasons))
 
     @classmethod
     def because(cls, what: str, where: str = "", next_step: str = "") -> "SlipwayError":
         """One reason as an error."""
         return cls(Reason(what=what, where=where, next_step=next_step))
+
+
+def _masked(reason: Reason) -> Reason:
+    masked = {name: mask(text) for name, text in reason}
+    return reason if masked == dict(reason) else Reason(**masked)
 
 
 class ReleaseRefused(SlipwayError):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tasks.config_operate import Secret
 from tasks.errors import ConfigInvalid
+from tasks.masking import learn
 
 
 def read_secret(place: Secret, purpose: str, shortest: int = 1) -> str:
@@ -42,6 +43,7 @@ def _checked(secret: str, where: str, purpose: str, shortest: int) -> str:
             where,
             f"use at least {shortest} characters: `openssl rand -hex 32` makes one",
         )
+    learn(secret)
     return secret
 
 

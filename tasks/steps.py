@@ -10,8 +10,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from prefect import get_client, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect import get_client
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.exceptions import UnfinishedRun
@@ -38,6 +37,8 @@ from tasks.gitops import ring_commit as ring_commits
 from tasks.gitops import rollback as rollbacks
 from tasks.going_on import require_going_on
 from tasks.images import build
+from tasks.known_secrets import learn_all
+from tasks.masked import create_markdown_artifact, create_table_artifact, learn_own, task
 from tasks.migrations import check, compatibility
 from tasks.models import (
     Changes,
@@ -97,7 +98,7 @@ def _of_customers() -> str:
 
 
 supersede = task(superseding.supersede, name="supersede", task_run_name="supersede", **FRESH, **RETRIED)
-load_config = task(configuration.load_config, name="load configuration", task_run_name="load configuration", **STORED)
+_load_config = task(configuration.load_config, name="load configuration", task_run_name="load configuration", **STORED)
 check_out = task(checkout.check_out, name="check out", task_run_name="check out", **STORED, **RETRIED)
 read_fleet = task(fleet.read_fleet, name="read fleet", task_run_name="read fleet", **STORED, **RETRIED)
 newest_release = task(
@@ -193,6 +194,15 @@ def await_merge(
         if settings.merge == "auto":
             freezing.require_open(config, request, ring.name)
     return seen
+
+
+def load_config() -> Config:
+    """The configuration as this run began with; a process that goes on with a run has to learn its secrets anew."""
+    learn_own()
+    learn_all()
+    config = _load_config()
+    learn_all(config)
+    return config
 
 
 def build_images(config: Config, source: Source, changes: Changes) -> list[PrefectFuture]:

@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tasks import masking  # noqa: E402
+
 
 @pytest.fixture(autouse=True)
 def slipway_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -18,6 +20,12 @@ def slipway_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("SLIPWAY_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_known() -> None:
+    """What another test's configuration points at is not masked here."""
+    masking.KNOWN.forget()
 
 
 class Repository:

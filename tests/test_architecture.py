@@ -18,6 +18,10 @@ SHARED = {
     "config_file",
     "errors",
     "secret",
+    "masking",
+    "secret_forms",
+    "known_secrets",
+    "output",
     "command",
     "git",
     "containers",
@@ -75,6 +79,7 @@ def test_only_the_files_around_the_steps_import_prefect_under_tasks() -> None:
         "going_on.py",
         "watchdog.py",
         "nightly.py",
+        "masked.py",
     }
 
 

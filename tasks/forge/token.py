@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tasks.config_forge import Forge
 from tasks.errors import ConfigInvalid
+from tasks.masking import learn
 
 
 def read_token(settings: Forge) -> str:
@@ -25,4 +26,5 @@ def read_token(settings: Forge) -> str:
         raise ConfigInvalid.because("there is no token for the forge", place, "put the token there; it is empty now")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigInvalid.because("what is there is not a token", place, "put the token there, and nothing else")
+    learn(token)
     return token

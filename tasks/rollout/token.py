@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tasks.config_rollout import Server
 from tasks.errors import ReleaseRefused
+from tasks.masking import learn
 
 LONGEST = 100_000
 
@@ -19,6 +20,7 @@ def read_token(server: Server) -> str:
     # Control characters would end the header; other letters cannot be in one.
     if not token or not token.isascii() or not token.isprintable():
         raise ReleaseRefused.because("there is no token to ask with", where, "put the token there, then start again")
+    learn(token)
     return token
 
 

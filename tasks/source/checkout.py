@@ -7,6 +7,7 @@ from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
 from tasks.git import Mirror
 from tasks.models import Reason, ReleaseRequest, Source
+from tasks.output import printable
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,8 @@ def check_out(config: Config, request: ReleaseRequest) -> Source:
     tip = mirror.fetch(config.app.branch)
     reach("app:fetched")
     _require_on_main(mirror, config, request.commit, tip)
-    subject, author = mirror.run("show", "--no-patch", "--format=%s%n%an", request.commit).split("\n")[:2]
+    told = mirror.run("show", "--no-patch", "--format=%s%n%an", request.commit).split("\n")[:2]
+    subject, author = map(printable, told)  # whoever pushes writes them, and they go into pages, commits and messages
     trees = {path: mirror.tree(request.commit, path) for path in _paths(config)}
     if missing := [path for path, tree in trees.items() if tree is None]:
         raise ReleaseRefused(*(_missing(path, request.commit) for path in missing))

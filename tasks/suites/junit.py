@@ -3,7 +3,9 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tasks.masking import mask
 from tasks.models import TestCase
+from tasks.output import printable
 
 MAX_BYTES = 50_000_000
 MAX_TEXT = 4_000
@@ -36,4 +38,10 @@ def _failed(case: ElementTree.Element) -> TestCase:
     where, name = case.get("classname", ""), case.get("name", "without a name")
     text = (problem.text or "") if problem is not None else ""
     message = (problem.get("message") or text.strip().split("\n")[0]) if problem is not None else ""
-    return TestCase(name=f"{where}::{name}" if where else name, message=message[:MAX_TEXT], output=text[-MAX_TEXT:])
+    full = f"{where}::{name}" if where else name
+    return TestCase(name=printable(full), message=_shown(message)[:MAX_TEXT], output=_shown(text)[-MAX_TEXT:])
+
+
+def _shown(text: str) -> str:
+    """Printable, line by line, and masked before it is cut."""
+    return "\n".join(printable(line) for line in mask(text).splitlines())
