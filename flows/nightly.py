@@ -12,8 +12,9 @@ from tasks.models import NightlyReport
     name="nightly",
     # As many as nightly.shards may be: the shards of one version run at once, versions one after the other.
     task_runner=ThreadPoolTaskRunner(max_workers=64),
-    on_cancellation=[steps.clean_up],
-    on_crashed=[steps.clean_up],
+    on_failure=[steps.tell_ended],
+    on_cancellation=[steps.clean_up, steps.tell_ended],
+    on_crashed=[steps.clean_up, steps.tell_ended],
 )
 def nightly() -> NightlyReport:
     """Test every version that customers run, and look for drift, debts and leftovers; red when a person should act."""

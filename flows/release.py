@@ -13,8 +13,11 @@ from tasks.models import Changes, Evidence, Fleet, Plan, ReleaseReport, ReleaseR
     name="release",
     flow_run_name="release {request.commit:.7}",
     task_runner=ThreadPoolTaskRunner(max_workers=16),
-    on_cancellation=[steps.clean_up],
-    on_crashed=[steps.clean_up],
+    on_running=[steps.tell_begun],
+    on_completion=[steps.tell_ended],
+    on_failure=[steps.tell_ended],
+    on_cancellation=[steps.clean_up, steps.tell_ended],
+    on_crashed=[steps.clean_up, steps.tell_ended],
 )
 def release(request: ReleaseRequest) -> ReleaseReport | State:
     """Take one pushed commit to every customer, ring by ring."""

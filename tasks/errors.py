@@ -7,7 +7,12 @@ from tasks.models import Reason
 
 
 class SlipwayError(Exception):
-    """Something a person must read: one or more reasons, each with what happened, where, and what to do next."""
+    """Something a person must read: one or more reasons, each with what happened, where, and what to do next.
+
+    `headline` tells all of them in a few words, where somebody has set it.
+    """
+
+    headline = ""
 
     def __init__(self, *reasons: Reason | str) -> None:
         """Takes reasons; a bare string stands for an error read back from storage."""

@@ -71,6 +71,7 @@ def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: Ring
         outcomes, newer = _soak(config, request, plan.release, ring, commit, outcomes)
     outcomes, tip = _put_back(config, plan.release, commit, outcomes)
     stopped = endings.too_many_failures(config, ring.name, outcomes)
+    steps.tell_ring(config, request, ring.name, outcomes)
     return Moved(tip, moved.outcomes + outcomes, stopped, watched, newer)
 
 
@@ -99,6 +100,7 @@ def _write(config: Config, request: ReleaseRequest, release: Release, ring: Ring
             freezing.require_open(config, request, ring.name)
             if not request.overrides:
                 give_way(config, request)
+            steps.tell_approval(config, request, release, ring)
         answer = approve(config, release, ring, before, again)
         commit = steps.commit_ring(config, request, release, ring, edits, _trailers(ring, answer))
         if commit.asks_again is None:

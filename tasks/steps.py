@@ -15,10 +15,11 @@ from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.exceptions import UnfinishedRun
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run as this_run
 from prefect.runtime import task_run as this_task
 
 from tasks import config_file as configuration
-from tasks import containers, git
+from tasks import containers, feedback, git
 from tasks import gate as gates
 from tasks import report as reports
 from tasks import supersede as superseding
@@ -58,6 +59,7 @@ from tasks.models import (
     RollbackCommit,
     Source,
 )
+from tasks.notify import wording
 from tasks.question import end_wait as end_wait
 from tasks.record import spans
 from tasks.rollout import outcomes as endings
@@ -281,6 +283,7 @@ def gate(source: Source, checks: Sequence[PrefectFuture], overrides: Sequence[Ov
     try:
         return gates.gate(verdicts, overrides)
     except SlipwayError as refused:
+        refused.headline = wording.failed_checks(evidence)
         create_markdown_artifact(reports.refusal(source, refused.reasons, evidence), key="release")
         raise
 
@@ -300,6 +303,17 @@ def show_plan(plan: Plan) -> None:
 
 make_release = gates.make_release
 require_allowed = gates.require_allowed
+tell_begun = feedback.begun
+tell_ended = feedback.ended
+tell_ring = feedback.ring_seen
+tell_nightly = feedback.nightly
+_tell_approval = task(feedback.approval_wanted, name="tell", task_run_name="tell approval of {ring.name}", **STORED)
+
+
+def tell_approval(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan) -> None:
+    """Tells those who may approve, once in each attempt of the run, however often it wakes."""
+    if config.notify or config.app.forge:
+        _tell_approval(config, request, release, ring, this_run.run_count)
 
 
 def show_progress(plan: Plan, outcomes: tuple[Outcome, ...]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = {"source", "suites", "images", "migrations", "gitops", "forge", "rollout"}
+ROOMS = {"source", "suites", "images", "migrations", "gitops", "forge", "rollout", "notify"}
 SHARED = {
     "models",
     "config",
@@ -80,6 +80,8 @@ def test_only_the_files_around_the_steps_import_prefect_under_tasks() -> None:
         "watchdog.py",
         "nightly.py",
         "masked.py",
+        "feedback.py",
+        "commit_status.py",
     }
 
 
