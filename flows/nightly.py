@@ -16,6 +16,7 @@ from tasks.models import NightlyReport
     on_cancellation=[steps.clean_up, steps.tell_ended],
     on_crashed=[steps.clean_up, steps.tell_ended],
 )
+@steps.errors_masked
 def nightly() -> NightlyReport:
     """Test every version that customers run, and look for drift, debts and leftovers; red when a person should act."""
     steps.sweep()

@@ -19,6 +19,7 @@ from tasks.models import Changes, Evidence, Fleet, Plan, ReleaseReport, ReleaseR
     on_cancellation=[steps.clean_up, steps.tell_ended],
     on_crashed=[steps.clean_up, steps.tell_ended],
 )
+@steps.errors_masked
 def release(request: ReleaseRequest) -> ReleaseReport | State:
     """Take one pushed commit to every customer, ring by ring."""
     steps.sweep()

@@ -48,11 +48,11 @@ QUIET = "Superseded"
 """State of a run that ended because another one goes on in its place: the status says so, nobody is called."""
 
 
-def begun(_flow: Any, run: Any, _state: Any) -> None:
+def begun(flow: Any, flow_run: Any, state: Any) -> None:
     """Hook for the start, and for each time that a run goes on after a wait or with Retry."""
-    if request := _request(run):
+    if request := _request(flow_run):
         slept = lambda states: any(s.is_paused() for s in states)  # noqa: E731
-        commit_status.tell(None, run.id, request, "pending", lambda s: "going on" if slept(s) else "testing")
+        commit_status.tell(None, flow_run.id, request, "pending", lambda s: "going on" if slept(s) else "testing")
 
 
 def ring_seen(config: Config, request: ReleaseRequest, ring: str, outcomes: Sequence[Outcome]) -> None:
@@ -68,9 +68,9 @@ def approval_wanted(config: Config, request: ReleaseRequest, release: Release, r
     commit_status.settle(BEFORE_SLEEP_SECONDS)  # the process ends while the run sleeps
 
 
-def ended(_flow: Any, run: Any, state: Any) -> None:
-    """Hook for every end of a release or a nightly run: done, failed, crashed, cancelled."""
-    _guarded(lambda: _end(load_config(), run, state))
+def ended(flow: Any, flow_run: Any, state: Any) -> None:
+    """Hook for every end of a release or a nightly run: done, failed, crashed, cancelled (Prefect calls it by these names)."""
+    _guarded(lambda: _end(load_config(), flow_run, state))
     commit_status.settle(SETTLE_SECONDS)
 
 

@@ -40,6 +40,7 @@ from tasks.going_on import require_going_on
 from tasks.images import build
 from tasks.known_secrets import learn_all
 from tasks.masked import create_markdown_artifact, create_table_artifact, learn_own, task
+from tasks.masking import errors_masked as errors_masked
 from tasks.migrations import check, compatibility
 from tasks.models import (
     Changes,
