@@ -39,7 +39,7 @@ def receiving() -> Iterator[Receiver]:
                 there.posts.append(body)
                 there.paths.append(self.path)
             self.send_response(status)
-            self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+            self.send_header("Location", f"http://127.0.0.1:{there.port}/elsewhere")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

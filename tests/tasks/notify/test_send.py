@@ -54,8 +54,9 @@ def test_what_cannot_be_delivered_is_said_of_each_and_keeps_nobody_else_from_it(
 
 
 def test_a_redirect_does_not_take_the_message_along(chat: Receiver) -> None:
-    chat.answers = [302, 302, 302]
-    assert send_all((Notification(secret_env="CHAT"),), MESSAGE)["notify[0], $CHAT"]
+    chat.answers = [307]
+    assert send_all((Notification(secret_env="CHAT"),), MESSAGE) == {"notify[0], $CHAT": ""}, "it is tried again"
+    assert chat.paths == ["/t0ken-of-the-channel-77"]
 
 
 def test_a_service_that_never_answers_is_given_up(chat: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
