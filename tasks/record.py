@@ -1,6 +1,7 @@
 """This run as the Prefect server recorded it: which steps ran when, and after which."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import get_client
@@ -25,6 +26,11 @@ def spans() -> dict[str, Span]:
             if all(r.end_time for r in now) or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
+    return as_spans(runs)
+
+
+def as_spans(runs: Sequence[Any]) -> dict[str, Span]:
+    """Task runs as Prefect's client gives them -> the spans of those that have ended and were not found in storage."""
     done = [r for r in runs if r.start_time and r.end_time and r.state_name != "Cached"]
     first = min((r.start_time for r in done), default=None)
     return {

@@ -11,19 +11,21 @@ from tasks.gitops import state
 from tasks.gitops.layout import Layout
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
-from tasks.models import Customer, Fleet, Reason
+from tasks.models import CommitId, Customer, Fleet, Reason
 
 log = logging.getLogger(__name__)
 SHOWN = 20
 
 
-def read_fleet(config: Config) -> Fleet:
+def read_fleet(config: Config, commit: CommitId | None = None) -> Fleet:
     """Fetches the GitOps branch and reads every customer at its tip, in ring order, then by name.
+
+    With a `commit` that is here nothing is fetched, and it is read there.
 
     A customer is there when a target file or a state file of its own is. What is wrong with one becomes its
     `problem`. Raises `ReleaseRefused` when rings name customers that are not there.
     """
-    layout = Layout.of(config, Tip.read(config))
+    layout = Layout.of(config, Tip.read(config, commit))
     _require_known(config, layout.names)
     rings, order = _in_rings(config, layout.names), [r.name for r in config.rings]
     layout.load(rings)

@@ -65,7 +65,7 @@ class Tip:
         if wanted:
             request = "".join(f"{self.entries[p].blob}\n" for p in wanted).encode()
             answer = self.mirror.run_bytes("cat-file", "--batch", stdin=request)
-            self._contents.update(zip(wanted, _blobs(answer), strict=True))
+            self._contents.update(zip(wanted, blobs_of(answer), strict=True))
 
     def content(self, path: str) -> bytes | None:
         """The bytes of a file; None when it is not there, or something is in the way."""
@@ -104,7 +104,7 @@ def _entries(listing: bytes) -> Iterable[tuple[str, Entry]]:
             yield name, Entry(mode, blob, int(size) if kind == "blob" else 0)
 
 
-def _blobs(answer: bytes) -> Iterable[bytes]:
+def blobs_of(answer: bytes) -> Iterable[bytes]:
     """`ID blob SIZE\\n CONTENT \\n`, again and again (git cat-file manual, BATCH OUTPUT)."""
     position = 0
     while position < len(answer):
