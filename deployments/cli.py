@@ -396,6 +396,23 @@ def serve(
 
 
 @app.command()
+def dashboard(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 4280,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. There is no login: more than this machine needs a proxy.")
+    ] = "127.0.0.1",
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="A name that browsers may call it by, beside addresses.receiver.")
+    ] = None,
+) -> None:
+    """Serve pages that show who runs what, releases and DORA figures. They only read."""
+    from deployments.dashboard import serve
+
+    with _told():
+        serve.serve(_load(), host, port, allowed_host or [], lambda line: err.print(line, soft_wrap=True))
+
+
+@app.command()
 def demo(
     once: Annotated[
         bool,

@@ -1,0 +1,38 @@
+"""The dashboard as an ASGI app: alone, or mounted beside the webhook receiver. It only answers GET and HEAD."""
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
+
+from deployments.dashboard.guard import Guard
+from deployments.dashboard.pages import Pages
+from tasks.config import Config
+
+
+def make_app(configs: Sequence[Config], hosts: Sequence[str] = ()) -> Starlette:
+    """The pages of these apps, at `/NAME`; with one app `/` leads there.
+
+    `hosts` are the names that a browser may call it by; none: any. There is no login: whoever reaches it may read it. Mount it
+    anywhere: `app.mount("/dashboard", make_app([config]))`.
+    """
+    pages = Pages(configs)
+    routes = [
+        Route("/", pages.start, name="start"),
+        Route("/health", pages.health),
+        Route("/static/{name}", pages.static),
+        Route("/{app}", pages.matrix),
+        Route("/{app}/releases", pages.releases),
+        Route("/{app}/releases.json", pages.releases),
+        Route("/{app}/releases/{commit}", pages.release),
+        Route("/{app}/customers/{name}", pages.customer),
+        Route("/{app}/dora", pages.dora),
+        Route("/{app}/dora.json", pages.dora),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, hosts=tuple(hosts)), Middleware(GZipMiddleware, minimum_size=1000)],
+        exception_handlers={404: pages.not_found, 503: pages.not_yet, 500: pages.failed},
+    )
