@@ -20,6 +20,8 @@ STATES: tuple[State, ...] = get_args(State)
 
 SORTS = ("ring", "customer", "state", "since")
 SMALL = 30
+QUIET = ("newest", "behind")
+CROWD = 12
 
 
 class Cell(Value):
@@ -60,7 +62,7 @@ class Version(Value):
 
 
 class Group(Value):
-    """One ring: the rows that somebody should look at, and the others."""
+    """One ring."""
 
     ring: str
     rows: tuple[Row, ...]
@@ -72,18 +74,32 @@ class Group(Value):
 
     @property
     def urgent(self) -> tuple[Row, ...]:
-        """Rows that are not on the newest release by themselves."""
-        return tuple(r for r in self.rows if r.state != "newest")
+        """Rows that somebody should look at, and those that too few others are like to be put together."""
+        quiet = {r.customer for crowd in self.crowds for r in crowd.rows}
+        return tuple(r for r in self.rows if r.customer not in quiet)
 
     @property
-    def fine(self) -> tuple[Row, ...]:
-        """Rows on the newest release."""
-        return tuple(r for r in self.rows if r.state == "newest")
+    def crowds(self) -> tuple["Crowd", ...]:
+        """Many customers that wait for nobody's look and run the same release."""
+        alike: dict[tuple[State, str], list[Row]] = {}
+        for row in self.rows:
+            if row.state in QUIET and row.release:
+                alike.setdefault((row.state, row.release), []).append(row)
+        found = [Crowd(state=s, release=c, rows=tuple(r)) for (s, c), r in alike.items() if len(r) >= CROWD]
+        return tuple(sorted(found, key=lambda c: (c.rows[0].behind or 0, c.release)))
 
     @property
     def is_small(self) -> bool:
         """Whether every row is shown at once."""
         return len(self.rows) <= SMALL
+
+
+class Crowd(Value):
+    """Customers of one ring that are alike."""
+
+    state: State
+    release: CommitId
+    rows: tuple[Row, ...]
 
 
 class Matrix(Value):

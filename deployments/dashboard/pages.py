@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from deployments.dashboard import words
-from deployments.dashboard.matrix import SORTS, STATES, chosen, counts, grouped, make_matrix
+from deployments.dashboard.matrix import SORTS, STATES, Matrix, chosen, counts, grouped, make_matrix
 from deployments.dashboard.recorded import Records
 from deployments.dashboard.releases import customer_history, make_releases
 from deployments.dashboard.sight import Seen, Sight
@@ -35,6 +35,7 @@ class Pages:
     def __init__(self, configs: Sequence[Config]) -> None:
         self.sights = {c.app.name: Sight(c) for c in configs}
         self.records = {c.app.name: Records(c) for c in configs}
+        self._matrices: dict[str, tuple[object, Matrix]] = {}
         self.files = {name: (HERE / "static" / name).read_bytes() for name in STATIC}
         self.version = hashlib.sha256(b"".join(self.files.values())).hexdigest()[:12]
         self.templates = jinja2.Environment(
@@ -70,7 +71,7 @@ class Pages:
         """Every customer with what it runs."""
         app, as_json = self._app(request, request.path_params["app"])
         seen = self._seen(app)
-        matrix = make_matrix(self.sights[app].config, seen)
+        matrix = self._matrix(app, seen)
         asked = _asked(request)
         rows = chosen(matrix.rows, **asked)
         if as_json:
@@ -124,7 +125,7 @@ class Pages:
         app, as_json = self._app(request, request.path_params["app"], asked=request.path_params["name"])
         seen = self._seen(app)
         name = request.path_params["name"].removesuffix(".json")
-        row = next((r for r in make_matrix(self.sights[app].config, seen).rows if r.customer == name), None)
+        row = next((r for r in self._matrix(app, seen).rows if r.customer == name), None)
         history = customer_history(seen, name)
         if row is None and not history:
             raise HTTPException(404)
@@ -177,6 +178,13 @@ class Pages:
         if seen is None:
             raise HTTPException(503)
         return seen
+
+    def _matrix(self, app: str, seen: Seen) -> Matrix:
+        """Made once for each state of both branches."""
+        key = (seen.tip, seen.main.tip, seen.day, seen.fleet is None)
+        if self._matrices.get(app, (None,))[0] != key:
+            self._matrices[app] = (key, make_matrix(self.sights[app].config, seen))
+        return self._matrices[app][1]
 
     def _said(self, request: Request, status: int, title: str, text: str) -> Response:
         if _wants_json(request) or request.url.path.endswith(".json"):

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from deployments.dashboard.main_line import MainLine, read_main
-from tasks.config import Config
+from deployments.dashboard.memory import Remembered, recall, remember
+from tasks.config import App, Config, GitOps
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.git import GitFailed, Mirror
 from tasks.gitops.fleet import read_fleet
@@ -24,13 +25,15 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 5.0
 PATIENCE_SECONDS = 2.0
 FIRST_SECONDS = 20.0
+REASONS = 5
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Both repositories as they were at `at` (seconds since 1970), and what was in the way since.
+    """Both repositories as they were at `at` (seconds since 1970), and what is in the way.
 
-    `fleet` is None when there is nothing to show yet; `day` is the UTC date for which holds were judged.
+    `fleet` is None when there is nothing to show; `day` is the UTC date for which holds were judged; `silent` says that the
+    GitOps repository did not answer.
     """
 
     at: float
@@ -79,65 +82,53 @@ class Sight:
 
     def _refresh(self) -> None:
         now = time.time()
-        day = datetime.datetime.fromtimestamp(now, datetime.UTC).date().isoformat()
-        before = self._seen or Seen(at=now, day=day)
-        seen = replace(before, at=now, silent=False, notices=())
-        seen = _look_at_gitops(self.config, seen, day, before)
-        self._seen = _look_at_app(self.config, seen)
+        before = self._seen or Seen(at=now, day="")
+        known = recall(self.config.app.name)
+        gitops, silence = _tip(self.config.gitops, "The GitOps repository", before.tip or known.gitops)
+        seen = _with_gitops(self.config, before, gitops, now)
+        if silence:
+            at = before.at if before.fleet else known.at or now
+            seen = replace(seen, at=at, silent=True, notices=(silence, *seen.notices))
+        app, silence = _tip(self.config.app, "The app's repository", before.main.tip or known.app)
+        more = (f"{silence} Subjects and distances may be old or missing.",) if silence else ()
+        self._seen = replace(seen, main=_main(self.config, before.main, app), notices=(*seen.notices, *more))
+        if not seen.silent:
+            remember(self.config.app.name, Remembered(gitops=gitops, app=app, at=now))
 
 
-def _look_at_gitops(config: Config, seen: Seen, day: str, before: Seen) -> Seen:
-    mirror, branch = Mirror.open(config.gitops.repository), config.gitops.branch
-    tip, notice = _tip(mirror, branch, "The GitOps repository")
-    if tip is None or notice:
-        # What is here from earlier is as old as the last good look, in this process or in another one.
-        seen = replace(seen, silent=True, at=before.at if before.fleet else _last_look(mirror, branch, seen.at))
-    if tip is None:
-        return replace(seen, notices=(*seen.notices, notice))
-    if (tip, day) != (before.tip, before.day) or before.fleet is None:
-        try:
-            fleet, history = read_fleet(config, tip), read_history(mirror, tip, before.history)
-        except ReleaseRefused as refused:
-            notice = " ".join(r.what for r in refused.reasons[:5])
-            return replace(seen, tip=tip, day=day, fleet=None, notices=(*seen.notices, f"{notice}."))
-        seen = replace(seen, tip=tip, day=day, fleet=fleet, history=history)
-    return replace(seen, notices=(*seen.notices, *([notice] if notice else [])))
-
-
-def _look_at_app(config: Config, seen: Seen) -> Seen:
-    """Without the app's repository there are no subjects and no distances; all else is there."""
-    mirror = Mirror.open(config.app.repository)
-    tip, notice = _tip(mirror, config.app.branch, "The app's repository")
-    notices = (*seen.notices, *([f"{notice} Subjects and distances may be old or missing."] if notice else []))
+def _tip(place: GitOps | App, whose: str, known: CommitId | None) -> tuple[CommitId | None, str]:
+    """Where a branch is, or was when that was known last, and why: what the remote says goes to the log, it may name addresses."""
+    mirror = Mirror.open(place.repository)
     try:
-        main = read_main(mirror, tip, seen.main) if tip else seen.main
-    except GitFailed as error:
-        log.warning("%s", error)
-        main = seen.main
-    return replace(seen, main=main, notices=notices)
-
-
-def _tip(mirror: Mirror, branch: str, whose: str) -> tuple[CommitId | None, str]:
-    """Where a branch is, and why that may be old: what the remote says goes to the log, it may name addresses."""
-    try:
-        return mirror.tip(branch), ""
+        return mirror.tip(place.branch), ""
     except ServiceUnavailable as error:
         log.warning("%s", error)
-        return _kept(mirror, branch), f"{whose} does not answer."
+        return (known if known and mirror.has_commit(known) else None), f"{whose} does not answer."
     except ReleaseRefused as error:
         log.warning("%s", error)
-        return None, f"{whose} has no branch {branch}."
+        return None, f"{whose} has no branch {place.branch}."
 
 
-def _kept(mirror: Mirror, branch: str) -> CommitId | None:
-    """Where the branch was when it was fetched last, by this process or another one on this machine."""
+def _with_gitops(config: Config, before: Seen, tip: CommitId | None, now: float) -> Seen:
+    """The fleet and the history at a tip; holds end by the day, so it is read again on another one."""
+    day = datetime.datetime.fromtimestamp(now, datetime.UTC).date().isoformat()
+    seen = replace(before, at=now, day=day, tip=tip, silent=False, notices=())
+    if tip is None:
+        return replace(seen, fleet=None)
+    if (tip, day) == (before.tip, before.day) and before.fleet:
+        return seen
     try:
-        return mirror.run("rev-parse", "--verify", "--quiet", f"refs/slipway/{branch}^{{commit}}")
-    except GitFailed:
-        return None
+        fleet = read_fleet(config, tip)
+    except ReleaseRefused as refused:
+        return replace(seen, fleet=None, notices=(" ".join(f"{r.what}." for r in refused.reasons[:REASONS]),))
+    mirror = Mirror.open(config.gitops.repository)
+    return replace(seen, fleet=fleet, history=read_history(mirror, tip, before.history))
 
 
-def _last_look(mirror: Mirror, branch: str, otherwise: float) -> float:
-    """When the branch was last brought here: the time of its ref's file, as git writes it."""
-    file = mirror.directory / "refs/slipway" / branch
-    return file.stat().st_mtime if file.exists() else otherwise
+def _main(config: Config, before: MainLine, tip: CommitId | None) -> MainLine:
+    """Without the app's repository there are no subjects and no distances; all else is there."""
+    try:
+        return read_main(Mirror.open(config.app.repository), tip, before) if tip else before
+    except GitFailed as error:
+        log.warning("%s", error)
+        return before

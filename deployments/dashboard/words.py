@@ -1,6 +1,7 @@
 """Times and counts as people say them."""
 
 import datetime
+from functools import lru_cache
 
 SPANS = ((86400 * 365, "y"), (86400, "d"), (3600, "h"), (60, "min"))
 
@@ -23,6 +24,7 @@ def ago(when: float, now: float) -> str:
     return f"{seconds // size:.0f} {unit} ago"
 
 
+@lru_cache(maxsize=10_000)
 def iso(when: float) -> str:
     """`2026-11-25T10:00:00Z`."""
     return datetime.datetime.fromtimestamp(when, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -89,7 +89,7 @@ def dora(events: Sequence[Event], now: float, weeks: int, committed: Mapping[Com
         weeks=tuple(_weeks(mondays, seen)),
         deployments=len(seen),
         updates=sum(len(d.given) for d in seen),
-        per_week=len(seen) / max(1.0, (now - begun) / (7 * 86400)),
+        per_week=round(len(seen) / max(1.0, (now - begun) / (7 * 86400)), 2),
         lead_first=_spread(firsts),
         lead=_spread(leads),
         failed=sum(bool(d.restored) for d in seen),

@@ -2,6 +2,7 @@
 "use strict";
 
 const EVERY_MS = 15000;
+const ROWS = "[data-name], .chips li";
 
 function filterRows() {
   const input = document.getElementById("name");
@@ -9,12 +10,12 @@ function filterRows() {
   const wanted = input.value.trim().toLowerCase();
   if (wanted) for (const details of document.querySelectorAll("details.fine")) details.open = true;
   let shown = 0;
-  for (const row of document.querySelectorAll("[data-name]")) {
-    row.hidden = !row.dataset.name.toLowerCase().includes(wanted);
+  for (const row of document.querySelectorAll(ROWS)) {
+    row.hidden = !(row.dataset.name ?? row.textContent).toLowerCase().includes(wanted);
     if (!row.hidden) shown += 1;
   }
   for (const section of document.querySelectorAll("section.ring")) {
-    section.hidden = !section.querySelector("[data-name]:not([hidden])");
+    section.hidden = !section.querySelector(`:is(${ROWS}):not([hidden])`);
   }
   return shown;
 }

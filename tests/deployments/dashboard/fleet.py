@@ -30,6 +30,7 @@ images:
   - {{name: shop/frontend, newName: registry.example.no/shop/frontend, digest: "{none}"}}
 """
 NONE = "sha256:" + "0" * 64
+AUDIT = "audit until the end of the year"
 SUBJECTS = (
     "Show the total with tax",
     "Orders can be cancelled until they are packed",
@@ -53,7 +54,13 @@ def at(when: float) -> Iterator[None]:
 class Fleet:
     """An app with some commits, and a GitOps repository with as many customers as wanted."""
 
-    def __init__(self, folder: Path, customers: Sequence[str], rings: Sequence[dict[str, Any]], subjects: Sequence[str] = SUBJECTS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        customers: Sequence[str],
+        rings: Sequence[dict[str, Any]],
+        subjects: Sequence[str] = SUBJECTS,
+    ) -> None:
         self.now, self.folder, self.customers = time.time(), folder, list(customers)
         self.app, self.gitops = folder / "app", folder / "gitops"
         self.commits: list[str] = []
@@ -66,7 +73,11 @@ class Fleet:
             with at(self.now - (len(subjects) - number) * 5 * DAY):
                 self.commits.append(self.commit(self.app, {f"{c}/a": str(number) for c in COMPONENTS}, subject))
         with at(self.now - 60 * DAY):
-            self.commit(self.gitops, {f"customers/{n}/kustomization.yaml": FILE.format(none=NONE) for n in customers}, "customers")
+            self.commit(
+                self.gitops,
+                {f"customers/{n}/kustomization.yaml": FILE.format(none=NONE) for n in customers},
+                "customers",
+            )
         self.names = {r["name"]: self._of(r) for r in rings}
 
     def _of(self, ring: dict[str, Any]) -> list[str]:
@@ -77,10 +88,15 @@ class Fleet:
         return Config.model_validate(
             {
                 "app": {"name": "shop", "repository": f"{self.app}.git"},
-                "components": {c: {"path": c, "image": f"registry.example.no/shop/{c}", "run": {"port": 80}} for c in COMPONENTS},
+                "components": {
+                    c: {"path": c, "image": f"registry.example.no/shop/{c}", "run": {"port": 80}} for c in COMPONENTS
+                },
                 "gitops": {
                     "repository": f"{self.gitops}.git",
-                    "targets": {c: [{"file": "customers/{customer}/kustomization.yaml", "image": f"shop/{c}"}] for c in COMPONENTS},
+                    "targets": {
+                        c: [{"file": "customers/{customer}/kustomization.yaml", "image": f"shop/{c}"}]
+                        for c in COMPONENTS
+                    },
                 },
                 "rings": list(rings),
                 "rollout": {"url": "https://{customer}.example.no", "versions": {"backend": "/version"}},
@@ -90,7 +106,9 @@ class Fleet:
 
     def git(self, work: Path, *arguments: str, stdin: str | None = None) -> str:
         identity = ["-c", "user.name=Kari", "-c", "user.email=kari@example.no", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(["git", *identity, *arguments], cwd=work, check=True, capture_output=True, text=True, input=stdin)
+        done = subprocess.run(
+            ["git", *identity, *arguments], cwd=work, check=True, capture_output=True, text=True, input=stdin
+        )
         return done.stdout.strip()
 
     def commit(self, work: Path, files: dict[str, str | None], message: str) -> str:
@@ -126,7 +144,13 @@ class Fleet:
         )
 
     def promote(
-        self, number: int, ring: str, when: float, by: str = "", run: str = RUNS[0], overrides: tuple[Override, ...] = ()
+        self,
+        number: int,
+        ring: str,
+        when: float,
+        by: str = "",
+        run: str = RUNS[0],
+        overrides: tuple[Override, ...] = (),
     ) -> str:
         """One ring's commit, as the release flow writes it."""
         release = self.release(number)
@@ -139,7 +163,9 @@ class Fleet:
             return commit_ring(self.config, request, release, plan, edits, trailers).commit
 
 
-def storied(folder: Path, customers: Sequence[str] = NAMES) -> SimpleNamespace:
+def storied(
+    folder: Path, customers: Sequence[str] = NAMES, subjects: Sequence[str] = SUBJECTS, reason: str = AUDIT
+) -> SimpleNamespace:
     """Weeks of releases, one of which was put back; then a hold, a change by hand, a broken file, and a customer that is new."""
     rest = customers[1 + len(customers) // 10 :]
     rings = [
@@ -147,7 +173,7 @@ def storied(folder: Path, customers: Sequence[str] = NAMES) -> SimpleNamespace:
         {"name": "early", "customers": list(customers[1 : 1 + len(customers) // 10])},
         {"name": "all", "customers": "*", "approve": True},
     ]
-    fleet = Fleet(folder, customers, rings)
+    fleet = Fleet(folder, customers, rings, subjects)
     now, last = fleet.now, len(fleet.commits) - 1
     Mirror.open(fleet.config.app.repository).fetch("main")
     for number in range(last - 1 if len(customers) < 100 else 2):
@@ -160,12 +186,15 @@ def storied(folder: Path, customers: Sequence[str] = NAMES) -> SimpleNamespace:
             with at(begun + 22 * HOUR):
                 rollback(fleet.config, [rest[0], rest[1]], Hold(reason="lists of orders are slow", owner="ola"))
     with at(now - 3 * DAY):
-        hold(fleet.config, [rest[2]], Hold(reason="audit until the end of the year", owner="kari", until="2999-12-31"))
+        hold(fleet.config, [rest[2]], Hold(reason=reason, owner="kari", until="2999-12-31"))
     text = FILE.format(none="sha256:" + "9" * 64)
     with at(now - 2 * DAY):
         fleet.commit(fleet.gitops, {f"customers/{rest[3]}/kustomization.yaml": text}, "hotfix")
     with at(now - DAY):
-        new = {"customers/ny/kustomization.yaml": FILE.format(none=NONE), f"customers/{rest[4]}/kustomization.yaml": "images: [\n"}
+        new = {
+            "customers/ny/kustomization.yaml": FILE.format(none=NONE),
+            f"customers/{rest[4]}/kustomization.yaml": "images: [\n",
+        }
         fleet.commit(fleet.gitops, new, "a new one, and a mistake")
     fleet.promote(last - 1, "canary", now - 5 * HOUR, run=RUNS[1])
     fleet.promote(last - 1, "early", now - 3 * HOUR, run=RUNS[1])

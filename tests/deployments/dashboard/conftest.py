@@ -1,0 +1,94 @@
+"""Two fleets, of ten and of a thousand customers, each served by `slipway dashboard`; made once for all tests here."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fleet import NAMES, SUBJECTS, storied  # noqa: E402
+
+from deployments import services  # noqa: E402
+
+HOSTILE = '</code><script>alert(1)</script><img src=x onerror=alert(1)> & "quotes" \''
+LONG = "a-customer-with-the-longest-name-that-a-dns-label-can-have-0123"
+
+
+@contextmanager
+def served(folder: Path, config: Any) -> Iterator[str]:
+    """The address of the dashboard, started as people start it."""
+    path, port = folder / "release.yaml", services.free_port(4900)
+    path.write_text(config.model_dump_json(exclude_defaults=True, by_alias=True))
+    env = services.environment(SLIPWAY_CONFIG=str(path), SLIPWAY_HOME=str(folder / "home"))
+    argv = [sys.executable, "-m", "deployments", "dashboard", "--port", str(port)]
+    address = f"http://127.0.0.1:{port}"
+    with services.serving(
+        "dashboard", argv, folder / "dashboard.log", env, lambda: services.answers(f"{address}/health")
+    ) as server:
+        server.wait_ready()
+        yield address
+
+
+@pytest.fixture(scope="session")
+def fleets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], SimpleNamespace]]:
+    """A fleet by its size, with the address of its pages."""
+    made: dict[int, SimpleNamespace] = {}
+    with ExitStack() as stack:
+
+        def make(size: int) -> SimpleNamespace:
+            if size not in made:
+                folder = tmp_path_factory.mktemp(f"fleet-{size}")
+                names = [*NAMES[:9], LONG] if size == 10 else [f"customer-{n:04}" for n in range(size)]
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("SLIPWAY_HOME", str(folder / "home"))
+                    subjects = (*SUBJECTS[:-2], HOSTILE, SUBJECTS[-1])
+                    made[size] = storied(folder / "world", names, subjects, f"audit {HOSTILE}")
+                made[size].url = stack.enter_context(served(folder, made[size].config))
+            return made[size]
+
+        yield make
+
+
+@pytest.fixture
+def ten(fleets: Callable[[int], SimpleNamespace]) -> SimpleNamespace:
+    """Ten customers and a new one, with every state, hostile texts and a long name."""
+    return fleets(10)
+
+
+@pytest.fixture
+def thousand(fleets: Callable[[int], SimpleNamespace]) -> SimpleNamespace:
+    """A thousand customers, in the middle of a release."""
+    return fleets(1000)
+
+
+@pytest.fixture
+def client(ten: SimpleNamespace) -> Iterator[httpx.Client]:
+    """Asks the pages of ten customers."""
+    with httpx.Client(base_url=ten.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser; without one tests are skipped on a laptop and fail in CI."""
+    from playwright.sync_api import Error, sync_playwright
+
+    from deployments.demo.ending import BROWSERS, OPTIONS
+
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        except Error as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        yield started
+        started.close()
