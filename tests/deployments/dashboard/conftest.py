@@ -22,11 +22,11 @@ LONG = "a-customer-with-the-longest-name-that-a-dns-label-can-have-0123"
 
 
 @contextmanager
-def served(folder: Path, config: Any) -> Iterator[str]:
+def served(folder: Path, config: Any, **environment: str) -> Iterator[str]:
     """The address of the dashboard, started as people start it."""
     path, port = folder / "release.yaml", services.free_port(4900)
     path.write_text(config.model_dump_json(exclude_defaults=True, by_alias=True))
-    env = services.environment(SLIPWAY_CONFIG=str(path), SLIPWAY_HOME=str(folder / "home"))
+    env = services.environment(SLIPWAY_CONFIG=str(path), SLIPWAY_HOME=str(folder / "home"), **environment)
     argv = [sys.executable, "-m", "deployments", "dashboard", "--port", str(port)]
     address = f"http://127.0.0.1:{port}"
     with services.serving(

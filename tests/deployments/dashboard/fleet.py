@@ -164,7 +164,11 @@ class Fleet:
 
 
 def storied(
-    folder: Path, customers: Sequence[str] = NAMES, subjects: Sequence[str] = SUBJECTS, reason: str = AUDIT
+    folder: Path,
+    customers: Sequence[str] = NAMES,
+    subjects: Sequence[str] = SUBJECTS,
+    reason: str = AUDIT,
+    run: str = RUNS[1],
 ) -> SimpleNamespace:
     """Weeks of releases, one of which was put back; then a hold, a change by hand, a broken file, and a customer that is new."""
     rest = customers[1 + len(customers) // 10 :]
@@ -196,6 +200,6 @@ def storied(
             f"customers/{rest[4]}/kustomization.yaml": "images: [\n",
         }
         fleet.commit(fleet.gitops, new, "a new one, and a mistake")
-    fleet.promote(last - 1, "canary", now - 5 * HOUR, run=RUNS[1])
-    fleet.promote(last - 1, "early", now - 3 * HOUR, run=RUNS[1])
+    fleet.promote(last - 1, "canary", now - 5 * HOUR, run=run)
+    fleet.promote(last - 1, "early", now - 3 * HOUR, run=run)
     return SimpleNamespace(fleet=fleet, config=fleet.config, rest=rest, last=last)
