@@ -19,10 +19,11 @@ def make_app(configs: Sequence[Config], hosts: Sequence[str] = ()) -> Starlette:
     anywhere: `app.mount("/dashboard", make_app([config]))`.
     """
     pages = Pages(configs)
+    # No app's name begins with a hyphen.
     routes = [
         Route("/", pages.start, name="start"),
-        Route("/health", pages.health),
-        Route("/static/{name}", pages.static),
+        Route("/-/health", pages.health),
+        Route("/-/static/{name}", pages.static),
         Route("/{app}", pages.matrix),
         Route("/{app}/releases", pages.releases),
         Route("/{app}/releases.json", pages.releases),

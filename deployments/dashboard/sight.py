@@ -54,8 +54,10 @@ class Seen:
 class Sight:
     """Looks at the repositories of one app when somebody asks and the last look is some seconds ago."""
 
-    def __init__(self, config: Config, every_seconds: float = EVERY_SECONDS) -> None:
-        self.config, self.every_seconds = config, every_seconds
+    def __init__(
+        self, config: Config, every_seconds: float = EVERY_SECONDS, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        self.config, self.every_seconds, self.patience_seconds = config, every_seconds, patience_seconds
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"look-{config.app.name}")
         self._lock = Lock()
         self._looking: Future[None] | None = None
@@ -64,12 +66,17 @@ class Sight:
         self.looks = 0
 
     def now(self) -> Seen | None:
-        """What is known now; waits a moment for a look that is under way. None when the first one takes long."""
+        """What is known now; waits a moment for a look that is under way. None when the first one takes long.
+
+        A look that fails leaves what is known; the first one raises what it failed with.
+        """
         looking = self._look()
-        if not looking.done():
-            wait_for([looking], PATIENCE_SECONDS if self._seen else FIRST_SECONDS)
-        if looking.done():
-            looking.result()
+        wait_for([looking], self.patience_seconds if self._seen else FIRST_SECONDS)
+        if looking.done() and (error := looking.exception()):
+            log.error("%s: the look at the repositories failed: %s", self.config.app.name, error)
+            if self._seen is None:
+                raise error
+            return replace(self._seen, silent=True, notices=("The last look failed; the dashboard's log says why.",))
         return self._seen
 
     def _look(self) -> Future[None]:

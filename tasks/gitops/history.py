@@ -185,8 +185,9 @@ class _Reader:
         told = commit.said("Slipway-Release") if _is_ring(commit) else ""
         unseen = [old for name, (old, _) in files.items() if name not in self.now]
         self._load([*unseen, *([] if told else [new for _, new in files.values()])], files)
+        same = Known(told) if told else None
         return [
-            Change(name, self.now.get(name) or self.read[old], Known(told) if told else self.read[new])
+            Change(name, self.now.get(name) or self.read[old], same or self.read[new])
             for name, (old, new) in sorted(files.items())
         ]
 

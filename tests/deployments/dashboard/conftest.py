@@ -30,7 +30,7 @@ def served(folder: Path, config: Any, **environment: str) -> Iterator[str]:
     argv = [sys.executable, "-m", "deployments", "dashboard", "--port", str(port)]
     address = f"http://127.0.0.1:{port}"
     with services.serving(
-        "dashboard", argv, folder / "dashboard.log", env, lambda: services.answers(f"{address}/health")
+        "dashboard", argv, folder / "dashboard.log", env, lambda: services.answers(f"{address}/shop.json")
     ) as server:
         server.wait_ready()
         yield address

@@ -25,6 +25,7 @@ def opened(browser: Any, url: str, **options: Any) -> Iterator[Any]:
     """A page that fails the test when it asks for anything elsewhere, opens a dialog, or has an error in its console."""
     context = browser.new_context(**{"viewport": DESKTOP, **options})
     page, trouble = context.new_page(), []
+    page.set_default_timeout(90_000)
     page.on("request", lambda r: None if r.url.startswith(url) else trouble.append(r.url))
     page.on("dialog", lambda d: (trouble.append(d.message), d.dismiss()))
     page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
@@ -145,7 +146,6 @@ def write(ten: SimpleNamespace, how: Any, *what: Any) -> None:
 
 def test_a_thousand_customers_can_be_searched(browser: Any, thousand: SimpleNamespace) -> None:
     with opened(browser, thousand.url) as page:
-        page.set_default_timeout(90_000)
         page.goto(thousand.url + "/shop")
         assert "101 of 1,001 customers run" in page.get_by_role("heading", level=1).inner_text()
         assert page.locator("section.ring tbody tr").count() < 20

@@ -125,7 +125,7 @@ def test_a_page_is_json_for_who_asks_for_it(client: httpx.Client, path: str) -> 
     assert client.get(path).headers["content-type"].startswith("text/html")
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/shop/nothing", "/static/dashboard.css"])
+@pytest.mark.parametrize("path", [*PAGES, "/shop/nothing", "/-/static/dashboard.css"])
 def test_every_answer_forbids_what_comes_from_elsewhere(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
     assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
@@ -159,7 +159,7 @@ def test_a_head_request_has_no_body(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/other", "/shop/customers/nobody", "/shop/releases/abc", "/shop/releases/" + "f" * 40, "/static/..%2fapp.py",
+    ["/other", "/shop/customers/nobody", "/shop/releases/abc", "/shop/releases/" + "f" * 40, "/-/static/..%2fapp.py",
      "/shop/customers/%3Cscript%3E", "/shop/releases/" + "0" * 7],
 )  # fmt: skip
 def test_what_is_not_there_is_said_without_a_word_more(client: httpx.Client, path: str) -> None:
@@ -191,7 +191,7 @@ def test_what_a_browser_has_already_is_not_sent_again(client: httpx.Client) -> N
     kept = [a for a in answers if a.status_code == 304]
     assert kept and all(a.content == b"" for a in kept)
     assert client.get("/shop.json", headers={"if-none-match": 'W/"another"'}).status_code == 200
-    assert "immutable" in client.get("/static/dashboard.css").headers["cache-control"]
+    assert "immutable" in client.get("/-/static/dashboard.css").headers["cache-control"]
 
 
 def test_reading_every_page_writes_nothing(client: httpx.Client, ten: SimpleNamespace) -> None:

@@ -55,7 +55,7 @@ def test_many_requests_at_once_make_one_look(small: Fleet) -> None:
 
 
 def test_a_later_look_sees_what_was_written_meanwhile(small: Fleet) -> None:
-    sight = Sight(small.config, every_seconds=0)
+    sight = Sight(small.config, every_seconds=0, patience_seconds=90)
     assert states(small, seen(sight)) == {"bre": "newest", "dal": "never released"}
     hold(small.config, ["bre"], Hold(reason="audit", owner="kari"))
     assert states(small, seen(sight))["bre"] == "held"
@@ -63,7 +63,7 @@ def test_a_later_look_sees_what_was_written_meanwhile(small: Fleet) -> None:
 
 
 def test_a_remote_that_is_away_leaves_what_is_known_with_its_age(small: Fleet) -> None:
-    sight = Sight(small.config, every_seconds=0)
+    sight = Sight(small.config, every_seconds=0, patience_seconds=90)
     before = seen(sight)
     back = away(small.gitops)
     found = seen(sight)
@@ -75,12 +75,12 @@ def test_a_remote_that_is_away_leaves_what_is_known_with_its_age(small: Fleet) -
 
 
 def test_a_start_while_the_remote_is_away_shows_what_was_fetched_before(small: Fleet) -> None:
-    before = seen(Sight(small.config))
+    before = seen(Sight(small.config, patience_seconds=90))
     away(small.gitops)
-    found = seen(Sight(small.config))
+    found = seen(Sight(small.config, patience_seconds=90))
     assert (found.silent, found.tip, found.fleet) == (True, before.tip, before.fleet)
     shutil.rmtree(Mirror.open(small.config.gitops.repository).directory)
-    nothing = seen(Sight(small.config))
+    nothing = seen(Sight(small.config, patience_seconds=90))
     assert (nothing.ready, nothing.silent) == (False, True)
     assert make_matrix(small.config, nothing).headline == "No customers yet"
 
@@ -88,7 +88,7 @@ def test_a_start_while_the_remote_is_away_shows_what_was_fetched_before(small: F
 def test_without_the_apps_repository_all_but_subjects_and_distances_is_there(small: Fleet) -> None:
     away(small.app)
     shutil.rmtree(Mirror.open(small.config.app.repository).directory)
-    found = seen(Sight(small.config))
+    found = seen(Sight(small.config, patience_seconds=90))
     assert states(small, found) == {"bre": "newest", "dal": "never released"}
     assert "The app's repository does not answer." in found.notices[0]
     row = next(r for r in make_matrix(small.config, found).rows if r.customer == "bre")
@@ -115,4 +115,4 @@ def test_a_ring_that_names_nobody_is_said_in_the_words_of_a_release(small: Fleet
 
 def test_no_address_of_a_repository_is_shown(small: Fleet) -> None:
     away(small.gitops), away(small.app)
-    assert str(small.folder) not in " ".join(seen(Sight(small.config)).notices)
+    assert str(small.folder) not in " ".join(seen(Sight(small.config, patience_seconds=90)).notices)
