@@ -144,7 +144,7 @@ def test_a_broken_or_removed_state_file_hides_no_other_customer(told: SimpleName
     events = history(told).events
     assert [e.kind for e in events[-2:]] == ["other", "other"]
     assert moves(events[-1]) == {"dal": (None, told.commits[1])}
-    assert figures(told).deployments == 2
+    assert (figures(told).deployments, figures(told).updates) == (2, 6)
 
 
 def test_hostile_messages_and_trailers_move_nobody(told: SimpleNamespace) -> None:
