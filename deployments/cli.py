@@ -357,6 +357,26 @@ def _tell_commit(done: Any, told: str, as_json: bool) -> None:
         )
 
 
+@app.command()
+def doctor(
+    limit: Annotated[float, typer.Option("--limit", help="How many seconds any look may take.", min=1)] = 30,
+    as_json: Json = False,
+) -> None:
+    """Look at every connection, right and clock that a release needs, and say what to mend. Nothing is changed."""
+    from deployments.doctor import show
+    from deployments.doctor.examine import examine
+
+    findings = examine(_load, limit)
+    width = out.width if out.is_terminal or os.environ.get("COLUMNS") else None
+    if as_json:
+        _print_json([f.model_dump(mode="json") for f in findings])
+    else:
+        for line, style in show.lines(findings, width):
+            out.print(escape(line), style=style if out.is_terminal else None, soft_wrap=True)
+    if any(f.state == "wrong" for f in findings):
+        raise typer.Exit(Exit.refused)
+
+
 @config_app.command("validate")
 def validate(as_json: Json = False) -> None:
     """Check release.yaml and name every wrong key with its file and line."""

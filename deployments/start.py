@@ -110,7 +110,9 @@ def _require_server() -> None:
 def _api_url() -> str:
     if url := os.environ.get("PREFECT_API_URL"):
         return url
-    raise ReleaseRefused.because("no Prefect server is named", "PREFECT_API_URL", "set it, such as http://server:4200/api")
+    raise ReleaseRefused.because(
+        "no Prefect server is named", "PREFECT_API_URL", "set it, such as http://server:4200/api"
+    )
 
 
 def _become(*argv: str) -> int:

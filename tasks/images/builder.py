@@ -10,7 +10,10 @@ from pathlib import Path
 from tasks.errors import ServiceUnavailable
 
 # What the client may see of this process: where the engine is and how to log in to registries, nothing else.
-PASSED_ON = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+PASSED_ON = (
+    *("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"),
+    "BUILDX_CONFIG",  # where the plugin writes its own state when DOCKER_CONFIG is read only
+)
 LAST_WITHOUT_PLUGIN = 22
 
 
