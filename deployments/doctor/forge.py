@@ -135,7 +135,8 @@ def _headers(settings: Forge) -> dict[str, str]:
 def _base(settings: Forge) -> str:
     common = {"github": "https://api.github.com", "gitlab": "https://gitlab.com"}
     url = (settings.url or common.get(settings.kind, "")).rstrip("/")
-    return f"{url}/api/v4" if settings.kind == "gitlab" and not url.endswith("/api/v4") else url
+    path = {"gitlab": "/api/v4", "gitea": "/api/v1"}.get(settings.kind, "")
+    return f"{url.removesuffix(path)}{path}"
 
 
 def _project(settings: Forge) -> str:

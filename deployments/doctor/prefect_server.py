@@ -31,7 +31,7 @@ def auth_string() -> str | None:
     from prefect.settings import PREFECT_API_AUTH_STRING
 
     value = PREFECT_API_AUTH_STRING.value()
-    return value.get_secret_value() if value else None
+    return str(getattr(value, "get_secret_value", lambda: value)()) if value else None
 
 
 def look() -> Iterator[Finding]:

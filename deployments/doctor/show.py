@@ -8,7 +8,7 @@ from deployments.doctor.finding import Finding
 from tasks.command import printable
 
 STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red", "next": "cyan"}
-NARROWEST = 30
+NARROWEST = 50
 
 
 def lines(findings: Sequence[Finding], width: int | None) -> Iterator[tuple[str, str]]:
@@ -44,7 +44,7 @@ def _wrapped(head: str, text: str, indent: int, width: int | None) -> Iterator[s
     if width is None:
         yield f"{last}{text}"
         return
-    room = max(width - indent, NARROWEST // 2)
+    room = max(width - indent, 20)
     parts = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
     yield f"{last}{parts[0]}"
     for part in parts[1:]:
