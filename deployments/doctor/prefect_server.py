@@ -90,10 +90,12 @@ def _leases(storage: str) -> Iterator[Finding]:
 
 
 def _database(database: dict[str, Any]) -> Iterator[Finding]:
-    """A hidden URL says nothing; SQLite is what a server has that names no database."""
-    if not database.get("connection_url") and not database.get("host"):
-        yield warning(
-            AREA,
-            "its database is SQLite, which turns writers at the same moment away",
-            "let it use PostgreSQL where webhooks come in (docs/production.md)",
-        )
+    """The kind is told where it is set by itself; a whole URL is hidden, and SQLite is what a server has without either."""
+    driver = str(database.get("driver") or "")
+    if driver.startswith("postgresql"):
+        yield ok(AREA, "its database is PostgreSQL")
+    elif driver:
+        step = "let it use PostgreSQL where webhooks come in (docs/production.md)"
+        yield warning(AREA, f"its database is {driver}, which turns writers at the same moment away", step)
+    else:
+        yield ok(AREA, "which database it has is not told; SQLite turns writers at the same moment away")

@@ -61,7 +61,7 @@ def test_a_server_that_strangers_can_use_is_wrong(servers: SimpleNamespace, monk
     found = look(prefect_server.look, servers.open, None)
     assert state(found, "without credentials") == "wrong"
     assert state(found, "outlive a restart") == "ok"
-    assert state(found, "SQLite") == "warning"
+    assert state(found, "SQLite") == "ok"
     assert state(found, "clock") == "ok"
     monkeypatch.setenv("SLIPWAY_ALLOW_NO_AUTH", "1")
     assert state(look(prefect_server.look, servers.open, None), "without credentials") == "warning"
