@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deployments import authentication, services
+from deployments import authentication, drain, services
 from deployments.doctor import prefect_deployments, prefect_server, prefect_worker
 from deployments.doctor.finding import Finding
 from tasks.errors import ReleaseRefused, ServiceUnavailable
@@ -112,6 +112,30 @@ def _other_flow(entrypoint: str) -> object:
         pass
 
     return other
+
+
+def test_a_stop_pauses_the_pool_and_the_next_start_opens_it_unless_a_person_paused_it(servers: SimpleNamespace) -> None:
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    def is_paused() -> bool:
+        return any("is paused" in told for told in look(prefect_worker.look, servers.closed, CREDENTIALS))
+
+    with temporary_settings({PREFECT_API_URL: servers.closed, PREFECT_API_AUTH_STRING: CREDENTIALS}):
+        drain._pause_pool()
+        assert is_paused()
+        drain._open_pool()
+        assert not is_paused()
+        drain._set_paused(True)  # as a person does
+        drain._open_pool()
+        assert is_paused()
+        drain._set_paused(False)
+
+
+def test_a_server_that_is_away_keeps_no_worker_from_stopping() -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        drain._pause_pool()
 
 
 def start(role: str, **env: str) -> subprocess.CompletedProcess[str]:
