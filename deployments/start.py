@@ -1,4 +1,4 @@
-"""`python -m deployments.start ROLE`: what a container of the compose file or of Kubernetes starts.
+"""`python -m deployments.start ROLE`: what a container of the compose file or of Kubernetes starts, and `slipway ...` in it.
 
 Secrets come from files, the Prefect server's authentication is looked at, then the role's program takes over.
 """
@@ -20,19 +20,21 @@ SECRETS = (
     "PREFECT_SERVER_ENCRYPTION_KEY",
     "SLIPWAY_WEBHOOK_SECRET",
 )
+COMMAND_LINE = "slipway"
 WAIT_SECONDS = 180
 LOOK_SECONDS = 1.0
 
 
 def main(arguments: list[str]) -> int:
     """Starts a role. 1: refused, with the reason on standard error; 2: no such role; 3: the server is not there."""
-    if len(arguments) != 1 or arguments[0] not in ROLES:
-        sys.stderr.write(f"usage: python -m deployments.start {'|'.join(ROLES)}\n")
+    role, *rest = arguments or [""]
+    if role != COMMAND_LINE and (role not in ROLES or rest):
+        sys.stderr.write(f"usage: python -m deployments.start {'|'.join(ROLES)}, or {COMMAND_LINE} COMMAND...\n")
         return 2
     try:
         read_secrets()
         make_folders()
-        return ROLES[arguments[0]]()
+        return _become(sys.executable, "-m", "deployments", *rest) if role == COMMAND_LINE else ROLES[role]()
     except SlipwayError as error:
         sys.stderr.write(f"{error}\n")
         return 3 if isinstance(error, ServiceUnavailable) else 1

@@ -19,7 +19,7 @@ def look() -> Iterator[Finding]:
     """Each deployment, then the automations."""
     from prefect import get_client
 
-    prefect_server.api_url()
+    prefect_server.require_access()
     with get_client(sync_client=True) as client:
         for wanted in yaml.safe_load(FILE.read_text())["deployments"]:
             yield _deployment(client, wanted)

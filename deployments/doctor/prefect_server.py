@@ -34,6 +34,11 @@ def auth_string() -> str | None:
     return str(getattr(value, "get_secret_value", lambda: value)()) if value else None
 
 
+def require_access() -> None:
+    """Raises `SlipwayError` when there is no server, or none that takes our credentials: further questions would all fail."""
+    authentication.version(api_url(), auth_string())
+
+
 def look() -> Iterator[Finding]:
     """The server as strangers and as we see it."""
     url = api_url()

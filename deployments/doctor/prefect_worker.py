@@ -16,7 +16,7 @@ def look() -> Iterator[Finding]:
     from prefect import get_client
     from prefect.exceptions import ObjectNotFound
 
-    prefect_server.api_url()
+    prefect_server.require_access()
     with get_client(sync_client=True) as client:
         try:
             pool = client.read_work_pool(POOL)

@@ -363,7 +363,7 @@ def test_a_release_ends_right_though_everything_is_killed_once_and_the_database_
 
     argv = ["git", "ls-remote", f"{production.base}/app.git", "refs/heads/main"]
     pushed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout[:40]
-    assert deliver(production, pushed).status_code == 202
+    wait_for(lambda: deliver(production, pushed).status_code == 202, "the push is accepted")
     run = wait_for(lambda: [r for r in client.read_flow_runs() if "request" in r.parameters], "a run")[0].id
     state = lambda: client.read_flow_run(run).state  # noqa: E731
 
