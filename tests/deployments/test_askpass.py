@@ -20,6 +20,8 @@ LINES = "https://kari:t0:k@n@git.example.no\nhttp://ola:other@git.example.no:808
         ("Password for 'https://git.example.no@evil.example': ", None),
         ("Username for 'https://evil.example/https://git.example.no': ", None),
         ("Username for 'https://gitXexample.no': ", None),
+        ("Username for 'https://example.no': ", None),
+        ("Username for 'https://git.example.no:443': ", None),
         ("what?", None),
     ],
 )
