@@ -72,11 +72,11 @@ class Production:
             services.free_port(first + 20 * n) for n in range(5)
         )
 
-    def run(self, program: str, *arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    def run(self, program: str, *arguments: str, tags: str = "1") -> subprocess.CompletedProcess[bytes]:
         """A program of deployments/, here or, where there is no Docker Compose, in a container that has it."""
         env = {
             "SLIPWAY_PRODUCTION": str(self.folder),
-            "SLIPWAY_ALLOW_TAGS": "1",
+            "SLIPWAY_ALLOW_TAGS": tags,
             "COMPOSE_PROJECT_NAME": self.project,
             "COMPOSE_PROFILES": "registry",
         }
@@ -96,12 +96,10 @@ class Production:
                 "slipway-test/compose",
                 *argv,
             ]
-        return subprocess.run(
-            argv, input=stdin, capture_output=True, env={**os.environ, **env}, timeout=900, check=False
-        )
+        return subprocess.run(argv, capture_output=True, env={**os.environ, **env}, timeout=900, check=False)
 
-    def must(self, program: str, *arguments: str, stdin: bytes | None = None) -> str:
-        done = self.run(program, *arguments, stdin=stdin)
+    def must(self, program: str, *arguments: str) -> str:
+        done = self.run(program, *arguments)
         assert done.returncode == 0, (done.stdout + done.stderr).decode()[-4000:]
         return done.stdout.decode()
 
@@ -296,6 +294,30 @@ def gitops(production: Production, customer: str) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", f"{production.base}/gitops.git", str(folder)], check=True)
     return (folder / customer / "deployment.yaml").read_text()
+
+
+def test_up_refuses_what_is_not_complete_and_keeps_what_it_has_made(tmp_path: Path, base_images: None) -> None:
+    build("compose")
+    stack = Production(tmp_path / "production")
+    stack.folder.mkdir()
+    done = stack.run("up", "--check")
+    assert done.returncode == 1
+    assert b"SLIPWAY_ADDRESS" in done.stderr
+    (stack.folder / "settings.env").write_text("SLIPWAY_ADDRESS=releases.example.no\n")
+    assert b"there is no release.yaml" in stack.run("up", "--check").stderr
+    (stack.folder / "release.yaml").write_text("{}")
+    digest = "sha256:" + "1" * 64
+    named = {**IMAGES, "CADDY_IMAGE": f"caddy@{digest}"}
+    (stack.folder / "images.env").write_text("".join(f"{k}={v}\n" for k, v in named.items()))
+    done = stack.run("up", "--check", tags="")
+    assert done.returncode == 1
+    assert b"without its digest" in done.stderr
+    secrets = {p.name: p.read_text() for p in (stack.folder / "secrets").iterdir() if p.is_file()}
+    assert set(secrets) == {"prefect-auth", "database-password", "encryption-key"}
+    assert (stack.folder / "secrets").stat().st_mode & 0o077 == 0
+    (stack.folder / "images.env").write_text("".join(f"{k}=x@{digest}\n" for k in named))
+    assert stack.run("up", "--check", tags="").returncode == 0
+    assert {p.name: p.read_text() for p in (stack.folder / "secrets").iterdir() if p.is_file()} == secrets
 
 
 @pytest.mark.slow
