@@ -89,10 +89,7 @@ def receiver() -> int:
         require_authentication(_api_url())
     except ServiceUnavailable as error:
         sys.stderr.write(f"{error}\ndeliveries are taken all the same\n")
-    return _become(
-        *("uvicorn", "--factory", "deployments.webhook:make_app", "--host", "0.0.0.0", "--port", "8000"),  # noqa: S104
-        *("--no-access-log", "--proxy-headers", "--forwarded-allow-ips", "*", "--timeout-keep-alive", "65"),
-    )
+    return _become(sys.executable, "-m", "deployments", "serve", "--host", "0.0.0.0", "--port", "8000")  # noqa: S104
 
 
 def _require_server() -> None:

@@ -6,15 +6,20 @@ A body is read within limits, then its signature is checked, then it is parsed; 
 
 import logging
 import time
+from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
+from deployments import approve_page
+from deployments.dashboard import app as dashboard
+from deployments.dashboard.serve import names
 from deployments.hooks.answers import CLOSE, Ignored, Rejected, problem
 from deployments.hooks.apps import hooked_apps
 from deployments.hooks.receiver import Line, Receiver
+from tasks.config import Config
 
 log = logging.getLogger(__name__)
 QUIET_SECONDS = 10
@@ -23,7 +28,8 @@ QUIET_SECONDS = 10
 
 def make_app() -> FastAPI:
     """The ASGI app, of the files that SLIPWAY_CONFIG names. Raises `ConfigInvalid` for one that is wrong or lets anyone in."""
-    receiver = Receiver(hooked_apps())
+    apps = hooked_apps()
+    receiver, configs = Receiver(apps), [hooked.config for hooked in apps.values()]
     app = FastAPI(
         title="Slipway",
         docs_url=None,
@@ -33,9 +39,15 @@ def make_app() -> FastAPI:
         lifespan=receiver.running,
         exception_handlers={HTTPException: _of_status, Exception: _of_fault},
     )
-    for router in (_hooks(receiver), _state(receiver)):
+    for router in (_hooks(receiver), _state(receiver), approve_page.router(configs)):
         app.include_router(router)
+    app.mount("/dashboard", dashboard.make_app(configs, hosts=_names(configs)))
     return app
+
+
+def _names(configs: Sequence[Config]) -> list[str]:
+    """What a browser may call the dashboard by."""
+    return [name for config in configs for name in names(config, "127.0.0.1", ())]
 
 
 def _hooks(receiver: Receiver) -> APIRouter:

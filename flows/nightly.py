@@ -25,4 +25,5 @@ def nightly() -> NightlyReport:
     tested = night.check_versions(config, looked.versions)
     report = night.ask(config, looked, tested)
     night.show(report, tested)
+    steps.tell_nightly(config, report)
     return night.finish(report)

@@ -4,8 +4,6 @@ Nothing here can fail a release or hold it up for long: statuses are told aside,
 wrong is a line in the log and in the run's artifact `notifications`.
 """
 
-import importlib
-import importlib.util
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,25 +12,26 @@ from uuid import UUID
 
 from prefect import get_client
 from prefect.client.schemas.actions import ArtifactCreate
-from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
+from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run as this_run
 
 from tasks import commit_status
+from tasks.approval_link import link
 from tasks.commit_status import run_url
 from tasks.config import Config
 from tasks.config_file import load_config
 from tasks.errors import SlipwayError
 from tasks.git import Mirror
 from tasks.masking import mask
-from tasks.models import Outcome, Release, ReleaseReport, ReleaseRequest, RingPlan
+from tasks.models import NightlyReport, Outcome, Release, ReleaseReport, ReleaseRequest, RingPlan
 from tasks.notify import wording
 from tasks.notify.message import Message
 from tasks.notify.send import send_all
 from tasks.output import printable
 
 log = logging.getLogger(__name__)
-KEY = "notifications"
+KEY, NIGHT = "notifications", "night"
 SETTLE_SECONDS = 15.0
 BEFORE_SLEEP_SECONDS = 5.0
 LOOKED_BACK = timedelta(hours=1)
@@ -74,10 +73,11 @@ def ended(flow: Any, flow_run: Any, state: Any) -> None:
     commit_status.settle(SETTLE_SECONDS)
 
 
-def tell_silent_ends() -> list[UUID]:
-    """Tells of releases that ended without a process that could: with the machine, or while they slept. Returns which.
+def tell_silent_ends(config: Config, deployment: str) -> list[UUID]:
+    """Tells of an app's releases that ended without a process that could: with the machine, or while they slept. Returns which.
 
-    For whoever looks at Prefect each minute. A run that ended in the last two minutes is left to its own hook.
+    For whoever looks at Prefect each minute; `deployment` is as Prefect names it. A run that ended in the last two minutes is
+    left to its own hook.
     """
     now = datetime.now(UTC)
     wanted = FlowRunFilter.model_validate(
@@ -87,18 +87,22 @@ def tell_silent_ends() -> list[UUID]:
         }
     )
     with get_client(sync_client=True) as client:
+        wanted.deployment_id = FlowRunFilterDeploymentId(any_=[client.read_deployment_by_name(deployment).id])
         runs = client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.END_TIME_DESC, limit=100)
-        silent = [run for run in runs if _request(run) and not _is_told(client, run)]
+        silent = [run for run in runs if _request(run) and not _is_told(run)]
     for run in silent:
-        ended(None, run, run.state)
+        _guarded(lambda run=run: _end(config, run, run.state))
+    commit_status.settle(SETTLE_SECONDS)
     return [run.id for run in silent]
 
 
-def nightly(config: Config, good: bool, facts: Sequence[str], next_step: str = "") -> None:
+def nightly(config: Config, report: NightlyReport) -> None:
     """How the night went, for those who want to know."""
     run = _this()
-    message = wording.night(config.app.name, good, facts, next_step, run_url(config, run))
-    _guarded(lambda: _send(config, message, run, "night"))
+    facts = [f"{a.question}: {a.said}" for a in report.answers]
+    next_step = "" if report.green else next((r.next_step for r in report.reasons if r.next_step), "see the run's page")
+    message = wording.night(config.app.name, report.green, facts, next_step, run_url(config, run))
+    _guarded(lambda: _send(config, message, run, NIGHT))
 
 
 def _ask(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, attempt: int, run: UUID) -> None:
@@ -109,9 +113,6 @@ def _ask(config: Config, request: ReleaseRequest, release: Release, ring: RingPl
 
 def _links(config: Config, run: UUID, ring: RingPlan) -> dict[str, str]:
     """Person -> signed address that answers for that person; empty where none are made."""
-    if not importlib.util.find_spec("tasks.approval_link"):
-        return {}
-    link = importlib.import_module("tasks.approval_link").link
     made = {name: link(config, str(run), ring.name, ring.hash, name) for name in config.approval.by or ("",)}
     return {name or "answer": address for name, address in made.items() if address}
 
@@ -120,7 +121,7 @@ def _end(config: Config, run: Any, state: Any) -> None:
     """The last word on a run: the commit's status, and a message unless another run goes on in its place."""
     word, value, request = ENDS.get(state.type.value, state.name), _value(state), _request(run)
     url = run_url(config, run.id)
-    if word == "done" and not request:
+    if not request and (word == "done" or _told(run, NIGHT)):
         return  # the night tells by itself how it was
     if word == "done" and request:
         line = wording.everybody(value) if isinstance(value, ReleaseReport) else "every customer runs it"
@@ -145,14 +146,18 @@ def _send(config: Config, message: Message, run: UUID, mark: str) -> None:
         client.create_artifact(note)
 
 
-def _is_told(client: Any, run: Any) -> bool:
-    if run.state.name == QUIET:
-        return True
-    notes = client.read_artifacts(
-        artifact_filter=ArtifactFilter.model_validate({"key": {"any_": [KEY]}}),
-        flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [run.id]}}),
-    )
-    return _mark(run, ENDS[run.state.type.value]) in [note.description for note in notes]
+def _is_told(run: Any) -> bool:
+    return run.state.name == QUIET or _told(run, _mark(run, ENDS[run.state.type.value]))
+
+
+def _told(run: Any, mark: str) -> bool:
+    """Whether a note on the run's page says that people were told of this."""
+    with get_client(sync_client=True) as client:
+        notes = client.read_artifacts(
+            artifact_filter=ArtifactFilter.model_validate({"key": {"any_": [KEY]}}),
+            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [run.id]}}),
+        )
+    return mark in [note.description for note in notes]
 
 
 def _mark(run: Any, word: str) -> str:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import INPUTS, RUN_ID
 
 from tasks import nightly_report as reports
@@ -15,6 +13,7 @@ from tasks.config import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.gitops import carries, fleet, hold, ledger, made_good, needed
 from tasks.images import unused
+from tasks.masked import create_markdown_artifact, create_table_artifact, task
 from tasks.models import (
     Answer,
     Evidence,

@@ -27,6 +27,7 @@ from tasks import report as reports
 from tasks.config import Config
 from tasks.errors import SlipwayError, Superseded
 from tasks.git import Mirror
+from tasks.masking import mask
 from tasks.models import Newer, Reason, ReleaseRequest
 
 log = logging.getLogger(__name__)
@@ -271,4 +272,6 @@ def _overtaken(row: dict[str, Any], newer: Newer) -> dict[str, Any]:
 
 
 def _artifact(client: Any, run: UUID, kind: str, key: str, data: str, description: str) -> None:
-    client.create_artifact(ArtifactCreate(type=kind, key=key, data=data, description=description, flow_run_id=run))
+    client.create_artifact(
+        ArtifactCreate(type=kind, key=key, data=mask(data), description=description, flow_run_id=run)
+    )

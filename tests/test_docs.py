@@ -82,9 +82,9 @@ def test_webhooks_are_settings() -> None:
     shipped = yaml.safe_load((DOCS.parent / "prefect.yaml").read_text())["deployments"][0]
     assert several["deployments"][0]["entrypoint"] == shipped["entrypoint"]
     assert several["deployments"][0]["concurrency_limit"] == shipped["concurrency_limit"]
-    assert (
-        several["deployments"][0]["work_pool"]["job_variables"].items() >= shipped["work_pool"]["job_variables"].items()
-    )
+    mine, theirs = (d["work_pool"]["job_variables"] for d in (shipped, several["deployments"][0]))
+    assert theirs == {**mine, "env": {**mine["env"], "SLIPWAY_CONFIG": theirs["env"]["SLIPWAY_CONFIG"]}}
+    assert several["deployments"][0]["tags"] == shipped["tags"]
 
 
 def test_overrides_and_the_night_are_settings() -> None:

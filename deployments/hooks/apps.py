@@ -9,7 +9,7 @@ from pathlib import Path
 from deployments.hooks.answers import Ignored, Rejected
 from deployments.hooks.delivery import Push
 from deployments.hooks.gitlab import SIGNING
-from tasks.config import App
+from tasks.config import App, Config
 from tasks.config_file import config_paths, load_config
 from tasks.config_operate import Webhook
 from tasks.errors import ConfigInvalid
@@ -24,8 +24,13 @@ NO_COMMIT = "0" * 40
 class HookedApp:
     """One app: its repository, and who may say that its branch has moved."""
 
-    app: App
+    config: Config
     webhook: Webhook
+
+    @property
+    def app(self) -> App:
+        """Whose branch it is."""
+        return self.config.app
 
     @property
     def name(self) -> str:
@@ -90,7 +95,7 @@ def _hooked(path: Path) -> HookedApp:
         raise ConfigInvalid.because(
             f"nobody may send webhooks for {config.app.name}", f"{path}, webhook", "add the section: docs/webhooks.md"
         )
-    return HookedApp(config.app, config.webhook)
+    return HookedApp(config, config.webhook)
 
 
 def _is_signing_token(secret: str) -> bool:

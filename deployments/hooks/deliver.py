@@ -126,6 +126,7 @@ class Deliverer:
         run = await runs.ask(self.hooked.webhook.deployment, commit, key)
         await asyncio.to_thread(self.spool.record, commit)
         self.metrics.asked(self.hooked.name)
+        await runs.end_overtaken(self.hooked.config, self.hooked.webhook.deployment)
         log.info("%s: %s is run %s", self.hooked.name, commit[:7], run)
         now = time.monotonic()
         self._gap = FIRST_GAP if now - self._not_before > LONGEST_GAP else min(LONGEST_GAP, self._gap * 2)

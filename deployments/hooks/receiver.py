@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from deployments.hooks.body import Bodies
 from deployments.hooks.deliver import Deliverer, poll
 from deployments.hooks.delivery import Delivery
 from deployments.hooks.look import Repository
+from deployments.hooks.look_after import look_after
 from deployments.hooks.metrics import Metrics
 from deployments.hooks.providers import PROVIDERS
 from deployments.hooks.spool import Hint, Spool
@@ -55,7 +57,7 @@ class Receiver:
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """Delivers and polls for the length of a block; what an earlier process left is delivered first."""
         work = [w for line in self.lines.values() for w in self._work(line)]
-        tasks = [asyncio.create_task(w) for w in (_prepare(), *work)]
+        tasks = [asyncio.create_task(w) for w in (_prepare(), self._watch(), *work)]
         try:
             yield
         finally:
@@ -80,6 +82,14 @@ class Receiver:
                 self.metrics.looked(line.hooked.name, well=False)
                 log.warning("%s: the branch could not be looked at: %s", line.hooked.name, error)
             await asyncio.sleep(line.hooked.webhook.poll_seconds)
+
+    async def _watch(self) -> None:
+        """Gives up runs whose process is gone, and tells of those that ended without a word: in a thread, until it is cancelled."""
+        stop = threading.Event()
+        try:
+            await asyncio.to_thread(look_after, [line.hooked for line in self.lines.values()], stop)
+        finally:
+            stop.set()
 
     async def take(self, line: Line, request: Request) -> str:
         """Takes one delivery and returns its commit once it is on disk. Raises `Ignored` or `Rejected`."""

@@ -2,14 +2,17 @@
 
 import asyncio
 import importlib
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from deployments.hooks.apps import COMMIT
+from tasks.config import Config
 from tasks.errors import ServiceUnavailable
 
+log = logging.getLogger(__name__)
 SECONDS = 30
 """For one question, with the client's own retries."""
 
@@ -31,6 +34,25 @@ async def ask(deployment: str, commit: str, key: str) -> str:
             found.id, parameters={"request": {"commit": commit}}, idempotency_key=key
         )
     return str(run.id)
+
+
+async def end_overtaken(config: Config, deployment: str) -> None:
+    """Ends the runs in the queue that a newer one makes needless. What fails is left to the first run that begins."""
+    try:
+        await asyncio.to_thread(_end_overtaken, config, deployment)
+    except Exception as error:  # noqa: BLE001 - saves processes, decides nothing
+        log.info("%s: the queue stays as it is: %s", config.app.name, error)
+
+
+def _end_overtaken(config: Config, deployment: str) -> None:
+    from prefect import get_client
+
+    from tasks.supersede import supersede_queued
+
+    with get_client(sync_client=True) as client:
+        ended = supersede_queued(client, config, client.read_deployment_by_name(deployment).id)
+    if ended:
+        log.info("%s: overtaken in the queue: %s", config.app.name, ", ".join(commit[:7] for commit in ended))
 
 
 async def newest(deployment: str) -> str | None:

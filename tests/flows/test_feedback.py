@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from tasks import containers
+from tasks.config_file import load_config
 from tests.canaries import CANARIES, leaks, printed
 from tests.contracts import ContractServer
 from tests.tasks.forge.gitea_stand_in import GiteaStandIn
@@ -306,10 +307,11 @@ def test_no_release_ends_silently(
     told.set_state(asleep, Cancelled(message="by a person"))  # nothing of ours runs that could tell
     monkeypatch.setenv("SLIPWAY_CONFIG", str(told.servers.config))
     monkeypatch.setenv("SLIPWAY_HOME", str(told.servers.home))
-    assert asleep not in feedback.tell_silent_ends(), "it might still be telling by itself"
+    config = load_config()
+    assert asleep not in feedback.tell_silent_ends(config, "release/release"), "it might still be telling by itself"
     monkeypatch.setattr(feedback, "LEFT_TO_ITSELF", feedback.timedelta(0))
-    assert asleep in feedback.tell_silent_ends()
-    assert run not in feedback.tell_silent_ends()
+    assert asleep in feedback.tell_silent_ends(config, "release/release")
+    assert run not in feedback.tell_silent_ends(config, "release/release")
     assert [p["title"] for p in chat.posts if p["title"].endswith("cancelled: by a person")] == [
         f"tickets: release {commit[:7]} cancelled: by a person"
     ]
