@@ -27,6 +27,7 @@ APPS = {
     "lost": "github",
     "rewound": "github",
     "later": "github",
+    "blind": "github",
 }
 
 
