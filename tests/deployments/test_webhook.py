@@ -283,14 +283,20 @@ def test_without_the_repository_the_newest_delivery_is_believed_once(world: Simp
 
 
 def test_metrics_count_by_app_and_answer(world: SimpleNamespace) -> None:
-    deliver(world, "gitea", push("gitea", NOBODY))
+    commit = world.repositories["gitea"].commit({"a": "metrics"})
+    for sent in (push("gitea", NOBODY), push("gitea", commit)):
+        deliver(world, "gitea", sent)
+    until(lambda: commit in runs(world, "gitea"))
+    until(lambda: waiting(world) == 0)
+    deliver(world, "nobody", push("gitea", commit))
     text = receivers.send(world.port, "/metrics", Sent((), b""), "GET").body.decode()
     for line in (
         'slipway_deliveries_total{app="gitea",outcome="ignored"}',
-        'slipway_runs_asked_total{app="gitea"} 1.0',
+        'slipway_deliveries_total{app="gitea",outcome="accepted"}',
+        'slipway_runs_asked_total{app="gitea"}',
         'slipway_spool_waiting{app="later"} 0.0',
-        'slipway_delivery_seconds_bucket{app="github",le="1.0"}',
-        'slipway_looks_total{app="lost",result="answered"}',
+        'slipway_delivery_seconds_bucket{app="gitea",le="1.0"}',
+        'slipway_looks_total{app="gitea",result="answered"}',
     ):
         assert line in text
     assert "nobody" not in text
