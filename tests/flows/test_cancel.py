@@ -46,7 +46,7 @@ def pushes(product: Any) -> None:
 def test_cancel_ends_a_child_process_that_hangs(small: Any, prepare: Callable, command: str) -> None:
     prepare(small)
     before, run = small.history(), small.start(small.first)
-    assert until(lambda: sleeping(command), 120)
+    assert until(lambda: sleeping(command), 240)
     small.set_state(run, Cancelling())
     assert small.wait(run).name == "Cancelled"
     assert until(lambda: not sleeping(command) and not of_run(run)), of_run(run)
@@ -58,7 +58,7 @@ def test_cancel_ends_the_watch_over_customers_that_do_not_come(small: Any) -> No
     gone = {"url": "http://127.0.0.1:9/{customer}", "versions": {"api": "/version"}, "timeout": "30m"}
     small.configure(rollout=gone)
     run = small.start(small.first)
-    assert until(lambda: ("commit ring canary", "Completed") in small.steps(run), 120)
+    assert until(lambda: ("commit ring canary", "Completed") in small.steps(run), 240)
     small.set_state(run, Cancelling())
     assert small.wait(run).name == "Cancelled"
     assert until(lambda: not of_run(run)), of_run(run)

@@ -157,7 +157,7 @@ def test_a_worker_that_is_killed_takes_no_release_along(small: Any, work: Callab
     small.configure(rings=[{"name": "canary", "customers": ["fjord"], "soak": 6}, {"name": "all", "customers": "*"}])
     worker = work()
     run = small.start(small.first)
-    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 120)
+    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 240)
     worker.process.kill()
     assert small.wait(run).name == "Completed"
     assert (moved(small), attempts(run)) == (ONCE, 1)
@@ -171,7 +171,7 @@ def test_a_server_that_is_killed_and_comes_back_loses_no_release(small: Any, wor
     small.configure(rings=[{"name": "canary", "customers": ["fjord"], "soak": soak}, {"name": "all", "customers": "*"}])
     work()
     run = small.start(small.first)
-    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 120)
+    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 240)
     os.killpg(servers.prefect.process.pid, signal.SIGKILL)
     servers.prefect.process.wait(10)
     servers.prefect = servers.stack.enter_context(services.prefect_server(servers.folder / "prefect", servers.port))

@@ -30,7 +30,7 @@ def rows(product: Any, run: Any) -> dict[str, str]:
 def test_a_release_in_soak_and_one_that_waits_for_a_person_are_replaced_by_newer_ones(small: Any) -> None:
     rings(small, soak=3600)
     first = small.start(small.first)
-    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(first))
+    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(first), 240)
     rings(small, soak=0)
     commit = change(small, 2)
     second = small.start(commit)
