@@ -6,11 +6,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from prefect.cache_policies import INPUTS, RUN_ID
+from prefect.futures import PrefectFuture
 
 from tasks import nightly_report as reports
 from tasks import steps
 from tasks.config import Config
-from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.errors import ReleaseRefused, SlipwayError
 from tasks.gitops import carries, fleet, hold, ledger, made_good, needed
 from tasks.images import unused
 from tasks.masked import create_markdown_artifact, create_table_artifact, task
@@ -34,7 +35,6 @@ from tasks.report import tests_table
 from tasks.rollout import drift
 from tasks.source import versions as sources
 from tasks.suites import end_to_end
-from tasks.suites.verdict import SuiteFailed
 
 NIGHTLY = "nightly"
 FIRST_REASONS = 5
@@ -72,6 +72,19 @@ def _run_shard(config: Config, version: Version, tests: str, shard: int, shards:
     return end_to_end.run_end_to_end(config, version.images, tests, "full", shard, shards)
 
 
+def _look_again(config: Config, looked: Looked) -> tuple[tuple[Sighting, ...], tuple[str, ...]]:
+    """The night's sightings, those who were not as stated seen once more; and who was moved by a release meanwhile."""
+    fine = tuple(s for s in looked.sightings if s.seen == "as stated")
+    wrong = {c for v in looked.versions for c in v.customers} - {s.customer for s in fine}
+    if not wrong:
+        return fine, ()
+    now = fleet.read_fleet(config)
+    before = {c.name: c.components for c in looked.fleet.customers}
+    moved = {c.name for c in now.customers if c.name in wrong and c.components != before.get(c.name)}
+    again = _seen(config, now, sources.versions(config, now), frozenset(wrong - moved))
+    return (*fine, *again.sightings), tuple(sorted(moved))
+
+
 def _go_through(config: Config, tested: Sequence[Tested]) -> tuple[Ledger, dict[str, str]]:
     """The ledger as it is now, and what was closed with the reasons; closing again writes nothing."""
     now = fleet.read_fleet(config)
@@ -95,6 +108,7 @@ find_versions = task(
     sources.versions, name="find versions", task_run_name="find versions", **steps.FRESH, **steps.RETRIED
 )
 look = task(_seen, name="look", task_run_name="look at customers", **steps.FRESH)
+look_again = task(_look_again, name="look again", task_run_name="look again", **steps.FRESH, **steps.RETRIED)
 run_shard = task(
     _run_shard,
     name="end to end",
@@ -113,7 +127,8 @@ def begin(config: Config) -> Looked:
     """The fleet as it is stated, and a first look at every customer, before the tests put load on anything."""
     fleet = read_fleet(config)
     versions = find_versions(config, fleet)
-    return look(config, fleet, versions)
+    seen = look.submit(config, fleet, versions).result(raise_on_failure=False)
+    return seen if isinstance(seen, Looked) else Looked(fleet, versions, ())  # everybody is looked at again then
 
 
 def check_versions(config: Config, versions: Sequence[Version]) -> tuple[Tested, ...]:
@@ -146,45 +161,31 @@ def _merged(version: Version, parts: Sequence[Any]) -> Tested:
 
 
 def ask(config: Config, looked: Looked, tested: tuple[Tested, ...]) -> NightlyReport:
-    """Every other question, and all answers as one report. Who was not as stated is looked at once more, some time later."""
-    answers = [reports.end_to_end(config, looked.versions, tested)]
-    answers.append(_answer(reports.DRIFT, lambda: _drift(config, looked)))
-    answers.append(_answer(reports.FILES, lambda: reports.files(read_fleet(config))))
-    answers.append(_answer(reports.HOLDS, lambda: reports.holds(config, read_holds(config, looked.fleet))))
-    answers.append(_answer(reports.OVERRIDES, lambda: reports.overrides(*go_through(config, tested))))
-    answers.append(_answer(reports.IMAGES, lambda: _images(config)))
-    return NightlyReport(app=config.app.name, answers=tuple(answers))
+    """Every other question at once, and all answers as one report."""
+    asked = (
+        (reports.DRIFT, look_again.submit(config, looked), lambda found: reports.drift(*found)),
+        (reports.FILES, read_fleet.submit(config), reports.files),
+        (reports.HOLDS, read_holds.submit(config, looked.fleet), partial(reports.holds, config)),
+        (reports.OVERRIDES, go_through.submit(config, tested), lambda found: reports.overrides(*found)),
+        (reports.IMAGES, find_unused.submit(config), partial(reports.images, config)),
+    )
+    first = reports.end_to_end(config, looked.versions, tested)
+    answers = (_answer(config, question, future, tell) for question, future, tell in asked)
+    return NightlyReport(app=config.app.name, answers=(first, *answers))
 
 
-def _drift(config: Config, looked: Looked) -> Answer:
-    wrong = frozenset(s.customer for s in looked.sightings if s.seen != "as stated")
-    if not wrong:
-        return reports.drift(looked.sightings, moved=())
-    fleet = read_fleet(config)
-    before = {c.name: c.components for c in looked.fleet.customers}
-    moved = tuple(sorted(c.name for c in fleet.customers if c.name in wrong and c.components != before.get(c.name)))
-    again = look(config, fleet, find_versions(config, fleet), wrong - set(moved))
-    fine = tuple(s for s in looked.sightings if s.customer not in wrong)
-    return reports.drift((*fine, *again.sightings), moved)
-
-
-def _images(config: Config) -> Answer:
-    try:
-        return reports.images(config, find_unused(config))
-    except unused.ImagesNotKnown as error:
-        return reports.images(config, error.found, error.reasons)
-
-
-def _answer(question: str, ask: Callable[[], Answer]) -> Answer:
+def _answer(config: Config, question: str, asked: PrefectFuture, tell: Callable[[Any], Answer]) -> Answer:
     """The answer, or why there is none."""
-    try:
-        return ask()
-    except SlipwayError as error:
-        return Answer(question=question, said="could not be answered", red=error.reasons)
+    found = asked.result(raise_on_failure=False)
+    if isinstance(found, unused.ImagesNotKnown):
+        return reports.images(config, found.found, found.reasons)
+    if isinstance(found, Exception):
+        return Answer(question=question, said="could not be answered", red=_reasons(found))
+    return tell(found)
 
 
 def _reasons(error: Exception) -> tuple[Reason, ...]:
-    if isinstance(error, SuiteFailed | ReleaseRefused | ServiceUnavailable):
+    if isinstance(error, SlipwayError):
         return error.reasons
     what = f"a step ended with {type(error).__name__}: {error}"
     return (
