@@ -134,7 +134,8 @@ def test_the_fleet_is_looked_at_again_just_before(pushed: Pushed) -> None:
 
 
 def test_an_index_goes_with_its_platforms_but_not_with_those_that_others_name(pushed: Pushed) -> None:
-    alone, shared, running = (pushed.image(f"p{n}") for n in range(3))
+    alone, running = pushed.image("p0"), pushed.image("p2")
+    shared = pushed.image("p1", tree(4))  # nobody needs the tag, but an index that stays is made of it
     old = pushed.index([alone, shared], tree(1))
     pushed.index([shared], tree(2))
     by_platform = pushed.index([running], tree(3))
