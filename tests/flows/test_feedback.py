@@ -169,7 +169,7 @@ def test_a_release_tells_as_it_moves_and_shows_no_secret_anywhere(
     assert chat.posts[0]["title"] == f"tickets: release {refused[:7]} refused: 40 tests of api unit failed"
     assert "Command: slipway release" in chat.posts[0]["message"]
     assert f"Run: https://prefect.example.no/runs/flow-run/{first}" in chat.posts[0]["message"]
-    assert "‹!channel› [free] (x) https[:]//evil.example ***" in chat.posts[0]["message"]
+    assert "‹!channel› [free] (x) https[:]//evil.example ∗∗∗" in chat.posts[0]["message"]
     assert "- notify[0], " in told.artifact(first, "notifications")
     assert told.artifact(first, "notifications").endswith(": delivered")
     assert lines(forge, refused) == [("pending", "testing"), ("failure", "refused: 40 tests of api unit failed")]
