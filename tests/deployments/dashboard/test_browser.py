@@ -68,9 +68,13 @@ def test_a_phone_is_wide_enough(browser: Any, ten: SimpleNamespace) -> None:
         for path in paths(ten):
             page.goto(ten.url + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+            tables = page.locator(".scroll:has(.customers, .plain)")
+            assert tables.evaluate_all("all => all.every(e => e.scrollWidth <= e.clientWidth)"), path
         page.goto(ten.url + "/shop")
         assert page.get_by_role("row").count() > 11  # cards to the eye, rows of a table to a screen reader
         assert page.get_by_role("rowheader", name="fjord").is_visible()
+        label = "e => getComputedStyle(e, '::before').content"
+        assert page.locator("td[data-label=Since]").first.evaluate(label) == '"Since"'
 
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser: Any, ten: SimpleNamespace) -> None:
