@@ -2,38 +2,16 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from fleet import NAMES, SUBJECTS, storied  # noqa: E402
-
-from deployments import services  # noqa: E402
-
-HOSTILE = '</code><script>alert(1)</script><img src=x onerror=alert(1)> & "quotes" \''
-LONG = "a-customer-with-the-longest-name-that-a-dns-label-can-have-0123"
-
-
-@contextmanager
-def served(folder: Path, config: Any, **environment: str) -> Iterator[str]:
-    """The address of the dashboard, started as people start it."""
-    path, port = folder / "release.yaml", services.free_port(4900)
-    path.write_text(config.model_dump_json(exclude_defaults=True, by_alias=True))
-    env = services.environment(SLIPWAY_CONFIG=str(path), SLIPWAY_HOME=str(folder / "home"), **environment)
-    argv = [sys.executable, "-m", "deployments", "dashboard", "--port", str(port)]
-    address = f"http://127.0.0.1:{port}"
-    with services.serving(
-        "dashboard", argv, folder / "dashboard.log", env, lambda: services.answers(f"{address}/shop.json")
-    ) as server:
-        server.wait_ready()
-        yield address
+from tests.deployments.dashboard.fleet import NAMES, SUBJECTS, storied
+from tests.deployments.dashboard.served import HOSTILE, LONG, served
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
-from conftest import served  # noqa: E402
-from fleet import storied  # noqa: E402
-
+sys.path.insert(0, str(ROOT))
 from deployments import services  # noqa: E402
 from deployments.demo.ending import BROWSERS, OPTIONS  # noqa: E402
+from tests.deployments.dashboard.fleet import storied  # noqa: E402
+from tests.deployments.dashboard.served import served  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 LIMIT = 200_000

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fleet import Fleet
 from starlette.applications import Starlette
 
 from deployments.dashboard.app import make_app
 from deployments.dashboard.serve import names
 from tasks.config import Config
+from tests.deployments.dashboard.fleet import Fleet
 
 
 @pytest.fixture

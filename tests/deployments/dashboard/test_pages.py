@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import HOSTILE, LONG
-from fleet import AUDIT
+
+from tests.deployments.dashboard.fleet import AUDIT
+from tests.deployments.dashboard.served import HOSTILE, LONG
 
 PAGES = ("/shop", "/shop/releases", "/shop/dora", "/shop/customers/fjord", "/shop?sort=since", "/shop?state=held")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet import Fleet
 
 from deployments.dashboard.matrix import make_matrix
 from deployments.dashboard.sight import Seen, Sight
@@ -15,6 +14,7 @@ from tasks.config import Config
 from tasks.git import Mirror
 from tasks.gitops.hold import hold
 from tasks.models import Hold
+from tests.deployments.dashboard.fleet import Fleet
 
 ALL = [{"name": "all", "customers": "*"}]
 
