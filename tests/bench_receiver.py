@@ -16,6 +16,7 @@ from deployments import services
 from tests import receivers
 from tests.conftest import Repository
 from tests.deliveries import push
+from tests.ports import free_port
 
 TIMES = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 ENGINE = f"{sys.executable} -m prefect.engine"
@@ -36,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
         folder = Path(name)
         repositories, configs = _apps(folder)
-        port = services.free_port(4500)
+        port = free_port(4500)
         env = services.worker_environment(folder / "prefect", port, folder / "home", configs[0])
         api = env["PREFECT_API_URL"]
         with services.prefect_server(folder / "prefect", port) as server:

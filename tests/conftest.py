@@ -1,5 +1,6 @@
 """Situations that tests of every room use: a home of their own, repositories made by git, the real Docker Engine."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tasks import masking  # noqa: E402
+from tests.ports import free_port  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -84,11 +86,15 @@ def docker_engine() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def base_images(docker_engine: object) -> None:
-    """`python:3.13-slim`, `node:24-slim` and `postgres:17`: pulled, or made where no registry is in reach."""
+def base_images(docker_engine: object, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """`python:3.13-slim`, `node:24-slim` and `postgres:17`: pulled, or made where no registry is in reach; by one process."""
     from deployments.demo.base_images import ensure_base_images
 
-    ensure_base_images(print)
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    folder = tmp_path_factory.getbasetemp().parent if parallel else tmp_path_factory.getbasetemp()
+    with (folder / "base-images.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ensure_base_images(print)
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +102,7 @@ def registry_address(tmp_path_factory: pytest.TempPathFactory, docker_engine: ob
     """A registry of these tests."""
     from deployments import services
 
-    port = services.free_port(5200)
+    port = free_port(5200)
     with services.registry(tmp_path_factory.mktemp("registry"), port) as server:
         server.wait_ready()
         yield f"127.0.0.1:{port}"

@@ -12,6 +12,7 @@ import yaml
 
 from deployments import services
 from tests.deliveries import REPOSITORY, SECRET, Sent
+from tests.ports import free_port
 
 CONFIG = Path(__file__).parent / "tasks" / "release.yaml"
 
@@ -46,7 +47,7 @@ def write_config(folder: Path, name: str, url: str, provider: str, **webhook: An
 @contextmanager
 def serving(folder: Path, configs: list[Path], prefect: str, home: Path) -> Iterator[tuple[services.Server, int]]:
     """A receiver of these apps that hands runs to this Prefect server."""
-    port = services.free_port(8190)
+    port = free_port(8190)
     env = services.environment(
         SLIPWAY_CONFIG=":".join(map(str, configs)),
         SLIPWAY_HOME=str(home),

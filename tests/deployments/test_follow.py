@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from deployments import services
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SLIPWAY = [sys.executable, "-m", "deployments"]
@@ -21,7 +22,7 @@ SLIPWAY = [sys.executable, "-m", "deployments"]
 @pytest.fixture(scope="module")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the deployment `release/release` in a pool that nobody works for."""
-    folder, port = tmp_path_factory.mktemp("prefect"), services.free_port(4310)
+    folder, port = tmp_path_factory.mktemp("prefect"), free_port(4310)
     with services.prefect_server(folder, port) as server:
         server.wait_ready()
         address = f"http://127.0.0.1:{port}/api"

@@ -18,8 +18,8 @@ import httpx
 import pytest
 import yaml
 
-from deployments import services
 from tasks import containers
+from tests.ports import free_port
 
 HERE, ROOT = Path(__file__).parent / "production", Path(__file__).parents[2]
 SECRET = "a secret of the tests"
@@ -67,10 +67,8 @@ class Production:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.project = folder, f"slipway-test-{os.getpid()}"
-        first = services.free_port(14200)
-        self.ui, self.public, self.tls, self.receiver, self.registry = (
-            services.free_port(first + 20 * n) for n in range(5)
-        )
+        first = free_port(14200)
+        self.ui, self.public, self.tls, self.receiver, self.registry = (free_port(first + 20 * n) for n in range(5))
 
     def run(self, program: str, *arguments: str, tags: str = "1") -> subprocess.CompletedProcess[bytes]:
         """A program of deployments/, here or, where there is no Docker Compose, in a container that has it."""
@@ -203,7 +201,7 @@ class git_daemon:  # noqa: N801 - reads as a block
     def __enter__(self) -> str:
         for name, files in (("app", APP), ("gitops", gitops_files())):
             commit(self.folder, name, files)
-        port = services.free_port(19418)
+        port = free_port(19418)
         argv = ["git", "daemon", "--reuseaddr", f"--listen={self.address}", f"--port={port}", "--export-all"]
         argv += ["--enable=receive-pack", f"--base-path={self.folder}", str(self.folder)]
         self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments import server_settings, services
 from deployments.server_automations import RETRY
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SERVER = {
@@ -26,7 +27,7 @@ SERVER = {
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder, port = tmp_path_factory.mktemp("prefect"), services.free_port(4370)
+    folder, port = tmp_path_factory.mktemp("prefect"), free_port(4370)
     with services.prefect_server(folder, port) as server:
         server.wait_ready()
         yield f"http://127.0.0.1:{port}/api"

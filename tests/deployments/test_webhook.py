@@ -19,6 +19,7 @@ from tasks.errors import ConfigInvalid
 from tests import deliveries, receivers
 from tests.conftest import Repository
 from tests.deliveries import MAIN, NOBODY, PROVIDERS, SECRET, SIGNATURE, SIGNING_TOKEN, Sent, push
+from tests.ports import free_port
 from tests.receivers import Answer, until
 
 APPS = {
@@ -48,7 +49,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
         for name, provider in APPS.items()
     ]
     (folder / "gitlab.secret").write_text(f"{SECRET}\nthe secret that comes next\n{SIGNING_TOKEN}\n")
-    port = services.free_port(4400)
+    port = free_port(4400)
     env = services.worker_environment(folder / "prefect", port, folder / "home", configs[0])
     api = env["PREFECT_API_URL"]
     with services.prefect_server(folder / "prefect", port) as server:

@@ -14,6 +14,7 @@ from uuid import UUID
 import yaml
 
 from deployments import services
+from tests.ports import free_port
 from tests.reliability.world import COMPONENTS, World, make_world, state_path
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         # Several test runs on one machine look for a port at the same moment.
-        self.folder, self.port = folder, services.free_port(15000 + os.getpid() % 5000)
+        self.folder, self.port = folder, free_port(15000 + os.getpid() % 5000)
         self.config = folder / "release.yaml"
         self.env = services.worker_environment(folder / "prefect", self.port, folder / "home", self.config)
         self.ui = f"http://127.0.0.1:{self.port}"

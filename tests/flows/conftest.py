@@ -18,6 +18,7 @@ from deployments import services
 from deployments.demo import cluster
 from deployments.demo.world import NO_DIGEST, Settings
 from tasks import containers
+from tests.ports import free_port
 
 TICKETS = Path(__file__).parents[1] / "samples" / "tickets"
 CUSTOMERS = ("bre", "dal", "fjord")
@@ -35,7 +36,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iter
 
     folder = tmp_path_factory.mktemp("servers")
     config, home = folder / "release.yaml", folder / "home"
-    port, registry_port = services.free_port(4300), services.free_port(5100)
+    port, registry_port = free_port(4300), free_port(5100)
     env = services.worker_environment(folder / "prefect", port, home, config)
     with ExitStack() as stack:
         server = stack.enter_context(services.prefect_server(folder / "prefect", port))
@@ -56,7 +57,7 @@ class Product:
         self.servers, self.app, self.gitops, self.folder = servers, app, gitops, folder
         self.ports, first = {}, 8301
         for customer in CUSTOMERS:
-            self.ports[customer] = first = services.free_port(first)
+            self.ports[customer] = first = free_port(first)
             first += 1
         shutil.copytree(TICKETS, app.work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
         self.first = app.commit({}, "Tickets")

@@ -17,6 +17,7 @@ from tasks.config_file import load_config
 from tasks.errors import ReleaseRefused
 from tests.flows.asked import PATIENCE_SECONDS, Customers, Release, Servers, begin, deploy
 from tests.flows.prefect_ui import PATIENCE_MS, RunPage, browser, picture
+from tests.ports import free_port
 from tests.program import slipway
 
 pytestmark = pytest.mark.slow
@@ -162,7 +163,7 @@ def test_a_wait_outlives_kill_9_of_server_and_worker_and_a_signed_link_ends_it(
 @contextmanager
 def pages(servers: Servers, folder: Path) -> Iterator[str]:
     """The pages of links under uvicorn; gives their address."""
-    port = services.free_port(4340)
+    port = free_port(4340)
     argv = [sys.executable, "-m", "uvicorn", "--factory", "tests.flows.approve_app:make_app", "--port", str(port)]
     ready = lambda: services.answers(f"http://127.0.0.1:{port}/health")  # noqa: E731
     with services.serving("pages", argv, folder / "pages.log", servers.env, ready) as server:

@@ -18,6 +18,7 @@ from tasks.failpoints import VARIABLE
 from tasks.watchdog import Watchdog
 from tests.flows import test_rings
 from tests.flows.test_release import until
+from tests.ports import free_port
 from tests.reliability.size import LARGE
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iter
 
     folder = tmp_path_factory.mktemp("killed")
     config, home = folder / "release.yaml", folder / "home"
-    port, registry_port = services.free_port(4400), services.free_port(5300)
+    port, registry_port = free_port(4400), free_port(5300)
     env = services.worker_environment(folder / "prefect", port, home, config)
     with ExitStack() as stack:
         prefect = stack.enter_context(services.prefect_server(folder / "prefect", port))

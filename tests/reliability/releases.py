@@ -23,6 +23,7 @@ from deployments import services
 from deployments.demo.world import NO_DIGEST
 from tasks import containers
 from tasks.git import FETCHING
+from tests.ports import free_port
 from tests.reliability.attempts import LIMIT_SECONDS, Attempts
 
 CUSTOMERS = ("aal", "bre", "dal", "fjord")
@@ -240,14 +241,12 @@ class Releases:
 @contextmanager
 def opened(folder: Path, app: Any, gitops: Any) -> Iterator[Releases]:
     """Registry, Prefect server, customers and two lanes for attempts, for the length of a block."""
-    port, registry_port = services.free_port(4700), services.free_port(5400)
+    port, registry_port = free_port(4700), free_port(5400)
     env = services.worker_environment(folder / "prefect", port, folder / "home", folder / "release.yaml")
     with ExitStack() as stack:
         server = stack.enter_context(services.prefect_server(folder / "prefect", port))
         stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
-        releases = Releases(
-            folder, app, gitops, f"127.0.0.1:{registry_port}", env["PREFECT_API_URL"], services.free_port(4900)
-        )
+        releases = Releases(folder, app, gitops, f"127.0.0.1:{registry_port}", env["PREFECT_API_URL"], free_port(4900))
         stack.enter_context(_customers(releases))
         for _ in range(AT_ONCE):
             lane = Attempts(env)

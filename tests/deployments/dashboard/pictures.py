@@ -13,6 +13,7 @@ from deployments import services  # noqa: E402
 from deployments.demo.ending import BROWSERS, OPTIONS  # noqa: E402
 from tests.deployments.dashboard.fleet import storied  # noqa: E402
 from tests.deployments.dashboard.served import served  # noqa: E402
+from tests.ports import free_port  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 LIMIT = 200_000
@@ -78,7 +79,7 @@ def main() -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with tempfile.TemporaryDirectory(prefix="slipway-pictures-") as text:
-        folder, port = Path(text), services.free_port(4970)
+        folder, port = Path(text), free_port(4970)
         os.environ["SLIPWAY_HOME"] = str(folder / "home")
         with services.prefect_server(folder / "prefect", port) as server:
             server.wait_ready()

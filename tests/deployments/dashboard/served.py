@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments import services
+from tests.ports import free_port
 
 HOSTILE = '</code><script>alert(1)</script><img src=x onerror=alert(1)> & "quotes" \''
 LONG = "a-customer-with-the-longest-name-that-a-dns-label-can-have-0123"
@@ -15,7 +16,7 @@ LONG = "a-customer-with-the-longest-name-that-a-dns-label-can-have-0123"
 @contextmanager
 def served(folder: Path, config: Any, **environment: str) -> Iterator[str]:
     """The address of the dashboard, started as people start it."""
-    path, port = folder / "release.yaml", services.free_port(4900)
+    path, port = folder / "release.yaml", free_port(4900)
     path.write_text(config.model_dump_json(exclude_defaults=True, by_alias=True))
     env = services.environment(SLIPWAY_CONFIG=str(path), SLIPWAY_HOME=str(folder / "home"), **environment)
     argv = [sys.executable, "-m", "deployments", "dashboard", "--port", str(port)]

@@ -10,6 +10,7 @@ import pytest
 from deployments import services
 from deployments.dashboard.recorded import Records, as_recorded
 from tasks.models import Span
+from tests.ports import free_port
 
 ADDRESSES = SimpleNamespace(addresses=SimpleNamespace(prefect=None))
 
@@ -38,7 +39,7 @@ def test_a_run_without_steps_says_so() -> None:
 def test_a_server_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    port = services.free_port(4950)
+    port = free_port(4950)
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
         assert "does not answer" in Records(ADDRESSES).of(str(uuid.uuid4())).problem  # type: ignore[arg-type]
     assert "names no run" in Records(ADDRESSES).of("run-1").problem  # type: ignore[arg-type]
@@ -49,7 +50,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     """A Prefect server of this test."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    port = services.free_port(4960)
+    port = free_port(4960)
     with services.prefect_server(tmp_path / "prefect", port) as started:
         started.wait_ready()
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):

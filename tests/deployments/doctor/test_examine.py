@@ -15,6 +15,7 @@ from deployments.doctor.finding import Finding, ok, warning, wrong
 from tasks.config import Config
 from tasks.errors import ConfigInvalid, ServiceUnavailable
 from tests.deployments.doctor.settings import settings
+from tests.ports import free_port
 from tests.program import slipway
 
 
@@ -94,7 +95,7 @@ def test_a_push_that_the_server_does_not_take_is_wrong(repository: Callable, tmp
 
     gitops = repository("gitops")
     gitops.commit({"fjord/deployment.yaml": "spec: {}\n"})
-    port = services.free_port(19600)
+    port = free_port(19600)
     argv = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={port}", "--export-all"]
     argv += [f"--base-path={Path(gitops.url).parent}", str(Path(gitops.url).parent)]
     with services.serving("git", argv, tmp_path / "log", services.environment(), lambda: _listens(port)) as daemon:

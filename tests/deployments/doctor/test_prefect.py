@@ -13,6 +13,7 @@ from deployments import authentication, drain, services
 from deployments.doctor import prefect_deployments, prefect_server, prefect_worker
 from deployments.doctor.finding import Finding
 from tasks.errors import ReleaseRefused, ServiceUnavailable
+from tests.ports import free_port
 
 CREDENTIALS = "slipway:a pass w0rd of the tests"
 
@@ -21,7 +22,7 @@ CREDENTIALS = "slipway:a pass w0rd of the tests"
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """Both, with their API's addresses; the closed one has the deployments of prefect.yaml and no worker."""
     folder = tmp_path_factory.mktemp("servers")
-    ports = services.free_port(4600), services.free_port(4650)
+    ports = free_port(4600), free_port(4650)
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(ports[1])]
     env = services.environment(
         PREFECT_HOME=str(folder / "closed"),

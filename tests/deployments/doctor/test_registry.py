@@ -15,6 +15,7 @@ from deployments.doctor.finding import Finding
 from tasks.config import Config
 from tasks.containers import engine
 from tests.deployments.doctor.settings import settings
+from tests.ports import free_port
 
 PASSWORD = "a pass w0rd of the registry"
 
@@ -24,7 +25,7 @@ def closed(tmp_path: Path, docker_engine: object) -> Iterator[str]:
     """A registry that asks for a password and does not delete."""
     if not (program := shutil.which("docker-registry")):
         pytest.skip("docker-registry is not installed")
-    port, users = services.free_port(5300), tmp_path / "users"
+    port, users = free_port(5300), tmp_path / "users"
     crypt = ["perl", "-e", "print crypt($ARGV[0], q($2b$05$abcdefghijklmnopqrstuu))", PASSWORD]
     users.write_text(f"slipway:{subprocess.run(crypt, check=True, capture_output=True, text=True).stdout}\n")
     config = {
