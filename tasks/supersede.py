@@ -23,6 +23,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Cancelled
 from pydantic import ValidationError
 
+from tasks import feedback
 from tasks import report as reports
 from tasks.config import Config
 from tasks.errors import SlipwayError, Superseded
@@ -178,8 +179,10 @@ def tell_newer(client: Any, newer: UUID, older: Sequence[Asked]) -> None:
 def overtaken(request: ReleaseRequest, newer: Newer) -> Any:
     """The last state of this run, which gave way; says so on the newer run's page."""
     with get_client(sync_client=True) as client:
-        tell_newer(client, UUID(newer.run), [Asked(client.read_flow_run(UUID(str(this_run.id))), request)])
-    return superseded(newer)
+        run, state = client.read_flow_run(UUID(str(this_run.id))), superseded(newer)
+        tell_newer(client, UUID(newer.run), [Asked(run, request)])
+    feedback.ended(None, run, state)  # Prefect calls no hook for a state that the flow returns
+    return state
 
 
 def replaced(request: ReleaseRequest, newer: Newer) -> Any:
@@ -248,6 +251,7 @@ def _end(client: Any, older: Asked, newer: Newer) -> bool:
     log.info("release %s is superseded by %s", older.request.commit[:7], newer.commit[:7])
     if now.run_count:
         tell_older(client, older.id, older.request.commit, newer)
+        feedback.ended(None, now, superseded(newer))
     return True
 
 
