@@ -56,7 +56,8 @@ def begun(flow: Any, flow_run: Any, state: Any) -> None:
 
 def ring_seen(config: Config, request: ReleaseRequest, ring: str, outcomes: Sequence[Outcome]) -> None:
     """A ring has moved, well or not."""
-    commit_status.tell(config, _this(), request, "pending", lambda _: wording.ring_seen(ring, outcomes))
+    if config.app.forge and any(o.ring == ring for o in outcomes):
+        commit_status.tell(config, _this(), request, "pending", lambda _: wording.ring_seen(ring, outcomes))
 
 
 def approval_wanted(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, attempt: int) -> None:
