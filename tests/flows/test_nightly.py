@@ -62,7 +62,7 @@ def test_an_overridden_failure_is_seen_until_a_green_night_and_a_red_night_tells
     name, message, summary = night(product)
     assert name == "Failed"
     assert "red: 3 of 6 questions" in message
-    assert f"{product.first[:7]} (bre, fjord): e2e full" in message
+    assert f"{product.first[:7]} (fjord, bre): e2e full" in message
     assert "this is shard 2" in summary
     assert "bre: not seen" in summary
     assert "dal: api changed by hand" in summary
