@@ -41,4 +41,6 @@ def differs(wanted: AutomationCore, there: AutomationCore) -> list[str]:
     one, other = (a.model_dump(mode="json", include={"description", "trigger", "actions"}) for a in (wanted, there))
     for dump in (one, other):
         dump["trigger"].pop("id", None)  # the server gives it one
+        for names in ("after", "expect", "for_each"):  # sets, which come in any order
+            dump["trigger"][names] = sorted(dump["trigger"][names])
     return [part for part in one if one[part] != other[part]]
