@@ -18,7 +18,6 @@ SECRETS = (
     "PREFECT_SERVER_API_AUTH_STRING",
     "PREFECT_SERVER_DATABASE_PASSWORD",
     "PREFECT_SERVER_ENCRYPTION_KEY",
-    "SLIPWAY_WEBHOOK_SECRET",
 )
 COMMAND_LINE = "slipway"
 WAIT_SECONDS = 180
@@ -34,7 +33,7 @@ def main(arguments: list[str]) -> int:
     try:
         read_secrets()
         make_folders()
-        return _become(sys.executable, "-m", "deployments", *rest) if role == COMMAND_LINE else ROLES[role]()
+        return _slipway(*rest) if role == COMMAND_LINE else ROLES[role]()
     except SlipwayError as error:
         sys.stderr.write(f"{error}\n")
         return 3 if isinstance(error, ServiceUnavailable) else 1
@@ -67,12 +66,15 @@ def server() -> int:
 
 
 def deploy() -> int:
-    """Makes the work pool and the deployments of prefect.yaml; doing it again changes nothing."""
-    from deployments import services
-
+    """Work pool, deployments, limits and automations; doing it again changes nothing."""
     _require_server()
-    services.deploy(os.environ)
-    return 0
+    return _slipway("server", "apply")
+
+
+def watchdog() -> int:
+    """Marks runs whose process is gone as crashed, so that they begin again."""
+    _require_server()
+    return _slipway("server", "watch")
 
 
 def worker() -> int:
@@ -89,7 +91,7 @@ def receiver() -> int:
         require_authentication(_api_url())
     except ServiceUnavailable as error:
         sys.stderr.write(f"{error}\ndeliveries are taken all the same\n")
-    return _become(sys.executable, "-m", "deployments", "serve", "--host", "0.0.0.0", "--port", "8000")  # noqa: S104
+    return _slipway("serve", "--host", "0.0.0.0", "--port", "8000")  # noqa: S104 - its network is internal
 
 
 def _require_server() -> None:
@@ -114,12 +116,22 @@ def _api_url() -> str:
     )
 
 
+def _slipway(*arguments: str) -> int:
+    return _become(sys.executable, "-m", "deployments", *arguments)
+
+
 def _become(*argv: str) -> int:
     """Puts the program in this process's place, so that signals reach it."""
     os.execvp(argv[0], argv)  # noqa: S606 - an argument list
 
 
-ROLES: dict[str, Callable[[], int]] = {"server": server, "deploy": deploy, "worker": worker, "receiver": receiver}
+ROLES: dict[str, Callable[[], int]] = {
+    "server": server,
+    "deploy": deploy,
+    "worker": worker,
+    "receiver": receiver,
+    "watchdog": watchdog,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,7 @@ from deployments.doctor.finding import Finding, from_error, ok, warning
 from tasks.config import Config
 from tasks.config_operate import Secret
 from tasks.errors import ConfigInvalid
-from tasks.secret import read_secret
+from tasks.secret import read_secret, read_secrets
 
 AREA = "secrets"
 SHORTEST = 16
@@ -27,7 +27,7 @@ def look(config: Config) -> Iterator[Finding]:
 
 def _secret(place: Secret, purpose: str, shortest: int) -> Iterator[Finding]:
     try:
-        read_secret(place, purpose, shortest)
+        read_secrets(place, purpose, shortest)
     except ConfigInvalid as error:
         yield from from_error(AREA, error)
     else:
