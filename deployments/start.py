@@ -71,12 +71,6 @@ def deploy() -> int:
     return _slipway("server", "apply")
 
 
-def watchdog() -> int:
-    """Marks runs whose process is gone as crashed, so that they begin again."""
-    _require_server()
-    return _slipway("server", "watch")
-
-
 def worker() -> int:
     """A worker that lets its runs end before it stops."""
     from deployments.drain import run_worker
@@ -130,7 +124,6 @@ ROLES: dict[str, Callable[[], int]] = {
     "deploy": deploy,
     "worker": worker,
     "receiver": receiver,
-    "watchdog": watchdog,
 }
 
 if __name__ == "__main__":

@@ -254,7 +254,7 @@ def _event(commit: _Commit, kind: Kind, changes: tuple[Change, ...]) -> Event:
     return Event(
         commit=commit.commit,
         when=commit.when,
-        timed=not ours or kind != "release" or bool(committed),
+        timed=not ours or kind != "release" or bool(commit.said("Slipway-Written")),
         kind=kind,
         changes=changes,
         release=next(iter(releases)) if len(releases) == 1 else None,

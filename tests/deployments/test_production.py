@@ -354,7 +354,7 @@ def test_doctor_finds_nothing_wrong(production: Production) -> None:
 
 @pytest.mark.slow
 def test_no_container_can_do_more_than_it_needs(production: Production) -> None:
-    for service in ("database", "server", "worker", "receiver", "proxy", "registry", "pod", "watchdog"):
+    for service in ("database", "server", "worker", "receiver", "proxy", "registry", "pod"):
         host = production.container(service).attrs["HostConfig"]
         assert host["ReadonlyRootfs"], service
         assert host["CapDrop"] == ["ALL"], service
@@ -389,7 +389,7 @@ def test_a_release_ends_right_though_everything_is_killed_once_and_the_database_
     wait_for(lambda: NO_DIGEST not in gitops(production, "fjord") or state().is_final(), "the canary's commit")
     assert state().is_running(), state()
     production.kill("worker")
-    # The watchdog hears nothing of it any more, and the automation lets it begin again.
+    # The receiver hears nothing of it any more, and the automation lets it begin again.
     wait_for(lambda: state().is_running() and client.read_flow_run(run).run_count > 1, "the run goes on")
     production.kill("server")
     customers.runs["fjord"] = pushed

@@ -8,6 +8,7 @@ import pytest
 from prefect import flow, get_client, suspend_flow_run
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -83,9 +84,11 @@ class Runs:
     def page(self, run: Any, key: str) -> str:
         with get_client(sync_client=True) as client:
             found = client.read_artifacts(
-                artifact_filter=ArtifactFilter(key={"any_": [key]}), flow_run_filter=FlowRunFilter(id={"any_": [run]})
+                artifact_filter=ArtifactFilter(key={"any_": [key]}),
+                flow_run_filter=FlowRunFilter(id={"any_": [run]}),
+                sort=ArtifactSort.UPDATED_DESC,
             )
-        return str(found[-1].data) if found else ""
+        return str(found[0].data) if found else ""
 
     def by(self, run: Any, commit: str) -> tuple[str, str]:
         """The last state of a run that this one replaced."""

@@ -16,6 +16,7 @@ from tasks.gitops.commit import commit_ring
 from tasks.gitops.edit import edit_customers
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.hold import hold
+from tasks.gitops.ring_commit import written_at
 from tasks.gitops.rollback import rollback
 from tasks.models import Hold, Image, Override, Release, ReleaseRequest, RingPlan
 
@@ -158,7 +159,8 @@ class Fleet:
             tip = read_fleet(self.config).tip
             edits = edit_customers(self.config, tip, release, self.names[ring])
             plan = RingPlan(name=ring, approve=False, soak_seconds=0, promotions=edits.promotions)
-            trailers = {"Slipway-Run": run, **({"Slipway-Approved-By": by, "Slipway-Plan": plan.hash} if by else {})}
+            times = {"Slipway-Run": run, "Slipway-Written": written_at(ring, plan.hash)}
+            trailers = {**times, **({"Slipway-Approved-By": by, "Slipway-Plan": plan.hash} if by else {})}
             request = ReleaseRequest(commit=release.commit, overrides=overrides)
             return commit_ring(self.config, request, release, plan, edits, trailers).commit
 

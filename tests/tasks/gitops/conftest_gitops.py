@@ -84,9 +84,11 @@ def commit_of(
     ring: str = "all",
     approve: bool = False,
     run: str = "run-1",
+    written: str = "",
     **request: Any,
 ) -> RingCommit:
-    """The ring's commit, as the release flow writes it."""
+    """The ring's commit, as the release flow writes it; `written` is the time that the run has kept, if it kept one."""
     plan = RingPlan(name=ring, approve=approve, soak_seconds=0, promotions=edits.promotions)
     asked = ReleaseRequest(commit=release.commit, **request)
-    return commit_ring(world.config, asked, release, plan, edits, {"Slipway-Run": run})
+    times = {"Slipway-Written": written} if written else {}
+    return commit_ring(world.config, asked, release, plan, edits, {"Slipway-Run": run, **times})

@@ -13,9 +13,11 @@ from tasks.gitops.fleet import read_fleet
 from tasks.models import Release, RingCommit
 
 
-def promote(world: SimpleNamespace, release: Release, *customers: str, ring: str = "all") -> RingCommit:
+def promote(
+    world: SimpleNamespace, release: Release, *customers: str, ring: str = "all", written: str = ""
+) -> RingCommit:
     tip = read_fleet(world.config).tip
-    return commit_of(world, release, edits_at(world, tip, release, *customers), ring)
+    return commit_of(world, release, edits_at(world, tip, release, *customers), ring, written=written)
 
 
 def remote(world: SimpleNamespace, *arguments: str) -> str:

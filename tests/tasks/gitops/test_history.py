@@ -8,14 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 from conftest_gitops import release_of
-from test_commit import file_at_tip, promote, remote
+from test_commit import file_at_tip, remote
+from test_commit import promote as promote_at
 
 from tasks.git import Mirror
 from tasks.gitops.dora import Dora, dora
 from tasks.gitops.history import Event, History, read_history
 from tasks.gitops.hold import hold, release_hold
+from tasks.gitops.ring_commit import written_at
 from tasks.gitops.rollback import rollback
-from tasks.models import Hold
+from tasks.models import Hold, Release, RingCommit
 
 MONDAY = int(datetime.datetime(2026, 11, 2, tzinfo=datetime.UTC).timestamp())
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -57,6 +59,11 @@ def told(clock: Callable[[int], None], world: SimpleNamespace) -> SimpleNamespac
     rollback(world.config, ["bre"], Hold(reason="orders are slow", owner="kari"))
     world.first, world.second = first, second
     return world
+
+
+def promote(world: SimpleNamespace, release: Release, *customers: str, ring: str = "all") -> RingCommit:
+    """A ring written now, by the clock of these tests."""
+    return promote_at(world, release, *customers, ring=ring, written=written_at(ring, "plan"))
 
 
 def pulled(world: SimpleNamespace) -> None:
@@ -180,7 +187,7 @@ def test_only_the_weeks_that_are_asked_for_count(told: SimpleNamespace) -> None:
 
 def test_a_ring_of_an_older_slipway_has_no_time_and_counts_in_no_duration(told: SimpleNamespace) -> None:
     pulled(told)
-    message = told.gitops.git("show", "-s", "--format=%B", "HEAD~1").replace("Slipway-Committed", "Old")
+    message = told.gitops.git("show", "-s", "--format=%B", "HEAD~1").replace("Slipway-Written", "Old")
     us = {"GIT_COMMITTER_NAME": "Slipway", "GIT_COMMITTER_EMAIL": "slipway@localhost"}
     text = file_at_tip(told, ".slipway/customers/dal.yaml").replace(told.commits[1], told.commits[2])
     (told.gitops.work / ".slipway/customers/dal.yaml").write_text(text)
