@@ -1,4 +1,6 @@
 .DEFAULT_GOAL := help
+# Tests wait for servers most of the time: two processes keep two cores busy.
+WORKERS = 2
 SIZE = $(if $(LARGE),SLIPWAY_RELIABILITY=large)
 .PHONY: help setup demo test bench reliability mutants lint schema docs lock clean
 
@@ -11,8 +13,8 @@ setup: ## install what is missing (root on Debian or Ubuntu: by itself)
 demo: setup ## release a sample app to ten customers on real servers; ONCE=1 ends by itself
 	@.venv/bin/slipway demo
 
-test: setup ## all tests, on real servers
-	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m pytest $(ARGS)
+test: setup ## all tests, on real servers; WORKERS=1 one after the other
+	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: setup ## how long things take, each beside the raw tool
 	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m tests.bench

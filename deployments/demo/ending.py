@@ -67,13 +67,15 @@ def _kept(world: World, run_id: Any) -> list[str]:
 def _report(run_id: Any) -> str:
     from prefect import get_client
     from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
+    from prefect.client.schemas.sorting import ArtifactSort
 
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(
             artifact_filter=ArtifactFilter(key={"any_": ["release"]}),
             flow_run_filter=FlowRunFilter(id={"any_": [run_id]}),
+            sort=ArtifactSort.UPDATED_DESC,
         )
-    return str(found[-1].data) if found else "The run left no report.\n"
+    return str(found[0].data) if found else "The run left no report.\n"
 
 
 def _picture(address: str, path: Any) -> bool:
