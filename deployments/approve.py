@@ -8,6 +8,7 @@ from typing import Any, Literal
 from deployments import follow
 from tasks.errors import ConfigInvalid, ReleaseRefused
 from tasks.models import Value
+from tasks.run_page import run_url
 
 Decision = Literal["approve", "reject"]
 STORED_SECONDS = 10  # Prefect says that a run sleeps a moment before its form can be read
@@ -47,7 +48,7 @@ def waiting(run: str) -> Waiting:
         properties = schema["properties"]
         return Waiting(
             run=str(found.id),
-            url=follow.run_url(found.id),
+            url=run_url(found.id),
             ring=key["ring"],
             plan=properties["plan_hash"]["default"],
             names=tuple(properties["approved_by"].get("enum", ())),
@@ -92,7 +93,7 @@ def answered(run: str, ring: str, plan: str) -> Answer | None:
     newest = json.loads(given[max(given)].value)
     return Answer(
         run=str(found.id),
-        url=follow.run_url(found.id),
+        url=run_url(found.id),
         ring=ring,
         plan=plan,
         decision=newest["decision"],
@@ -123,7 +124,7 @@ def _form(api: Any, run: Any) -> tuple[re.Match[str], dict[str, Any], str]:
         if time.monotonic() > deadline:
             raise ReleaseRefused.because(
                 f"run {run.id} sleeps, but its form is not there",
-                follow.run_url(run.id),
+                run_url(run.id),
                 "cancel the run and retry it: it asks again",
             )
         time.sleep(0.2)
@@ -137,7 +138,7 @@ def _keys(run: Any) -> dict[str, str]:
     if not KEY.fullmatch(keys.get("schema", "")):
         raise ReleaseRefused.because(
             f"run {run.id} waits for nobody's answer: it is {state.name if state else 'not begun'}",
-            follow.run_url(run.id),
+            run_url(run.id),
             "look at the run's page for what it does",
         )
     return dict(keys)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tasks.errors import ConfigInvalid, ReleaseRefused, ServiceUnavailable
 from tasks.models import ReleaseRequest
+from tasks.run_page import run_url
 
 DEPLOYMENT = "release/release"
 PAUSE_SECONDS = 1.0
@@ -151,11 +152,6 @@ def _api() -> str:
             "start one (`prefect server start`) and set PREFECT_API_URL",
         )
     return api
-
-
-def run_url(run: Any) -> str:
-    """The address of a run's page in the Prefect UI."""
-    return f"{_api().removesuffix('/api')}/runs/flow-run/{run}"
 
 
 class client:  # noqa: N801 - reads as a function

@@ -9,7 +9,6 @@ from uuid import UUID
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.utilities.urls import url_for
 
 from tasks.config import Config
 from tasks.config_file import load_config
@@ -18,6 +17,7 @@ from tasks.forge.status import set_status
 from tasks.masking import mask
 from tasks.models import ReleaseRequest, StatusState
 from tasks.notify.wording import status_line
+from tasks.run_page import run_url
 
 log = logging.getLogger(__name__)
 CONTEXT = "slipway/release"
@@ -42,7 +42,7 @@ def tell(config: Config | None, run: UUID, request: ReleaseRequest, state: Statu
                 log.info("another run of %s tells its status", request.commit[:7])
                 return
         text = mask(status_line(line(states), request.overrides))
-        set_status(settings.app.forge, request.commit, CONTEXT, state, text, run_url(settings, run))
+        set_status(settings.app.forge, request.commit, CONTEXT, state, text, run_url(run, settings))
 
     if config is None or config.app.forge:
         NEWEST.hand(work)
@@ -51,13 +51,6 @@ def tell(config: Config | None, run: UUID, request: ReleaseRequest, state: Statu
 def settle(seconds: float) -> None:
     """Waits until every status is told, so long at most."""
     NEWEST.settle(seconds)
-
-
-def run_url(config: Config, run: UUID) -> str:
-    """Address of the run's page, by `addresses.prefect` or as Prefect itself knows it."""
-    if config.addresses.prefect:
-        return f"{config.addresses.prefect}/runs/flow-run/{run}"
-    return url_for("flow-run", obj_id=run) or ""
 
 
 def _another_is_later(client: Any, run: UUID, commit: str, states: Sequence[Any]) -> bool:

@@ -18,7 +18,6 @@ from prefect.runtime import flow_run as this_run
 
 from tasks import commit_status
 from tasks.approval_link import link
-from tasks.commit_status import run_url
 from tasks.config import Config
 from tasks.config_file import load_config
 from tasks.errors import SlipwayError
@@ -29,6 +28,7 @@ from tasks.notify import wording
 from tasks.notify.message import Message
 from tasks.notify.send import send_all
 from tasks.output import printable
+from tasks.run_page import run_url
 
 log = logging.getLogger(__name__)
 KEY, NIGHT = "notifications", "night"
@@ -102,12 +102,12 @@ def nightly(config: Config, report: NightlyReport) -> None:
     run = _this()
     facts = [f"{a.question}: {a.said}" for a in report.answers]
     next_step = "" if report.green else next((r.next_step for r in report.reasons if r.next_step), "see the run's page")
-    message = wording.night(config.app.name, report.green, facts, next_step, run_url(config, run))
+    message = wording.night(config.app.name, report.green, facts, next_step, run_url(run, config))
     _guarded(lambda: _send(config, message, run, NIGHT))
 
 
 def _ask(config: Config, request: ReleaseRequest, release: Release, ring: RingPlan, attempt: int, run: UUID) -> None:
-    links, url = _links(config, run, ring), run_url(config, run)
+    links, url = _links(config, run, ring), run_url(run, config)
     message = wording.approval_wanted(config.app.name, release, ring, request.overrides, str(run), url, links)
     _send(config, message, run, f"approval of ring {ring.name}, attempt {attempt}")
 
@@ -121,7 +121,7 @@ def _links(config: Config, run: UUID, ring: RingPlan) -> dict[str, str]:
 def _end(config: Config, run: Any, state: Any) -> None:
     """The last word on a run: the commit's status, and a message unless another run goes on in its place."""
     word, value, request = ENDS.get(state.type.value, state.name), _value(state), _request(run)
-    url = run_url(config, run.id)
+    url = run_url(run.id, config)
     if not request and (word == "done" or _told(run, NIGHT)):
         return  # the night tells by itself how it was
     if word == "done" and request:

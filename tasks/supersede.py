@@ -19,7 +19,6 @@ from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
-from prefect.settings import get_current_settings
 from prefect.states import Cancelled
 from pydantic import ValidationError
 
@@ -30,6 +29,7 @@ from tasks.errors import SlipwayError, Superseded
 from tasks.git import Mirror
 from tasks.masking import mask
 from tasks.models import Newer, Reason, ReleaseRequest
+from tasks.run_page import run_url
 
 log = logging.getLogger(__name__)
 STATE = "Superseded"
@@ -190,13 +190,6 @@ def replaced(request: ReleaseRequest, newer: Newer) -> Any:
     with get_client(sync_client=True) as client:
         tell_older(client, UUID(str(this_run.id)), request.commit, newer)
     return overtaken(request, newer)
-
-
-def run_url(run: UUID | str) -> str:
-    """Where people see a run."""
-    settings = get_current_settings()
-    ui = settings.ui_url or str(settings.api.url or "").removesuffix("/api")
-    return f"{ui.rstrip('/')}/runs/flow-run/{run}"
 
 
 def _others(request: ReleaseRequest, runs: Sequence[Asked]) -> list[Asked]:

@@ -82,6 +82,7 @@ def test_only_the_files_around_the_steps_import_prefect_under_tasks() -> None:
         "masked.py",
         "feedback.py",
         "commit_status.py",
+        "run_page.py",
     }
 
 
