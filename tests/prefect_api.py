@@ -1,4 +1,4 @@
-"""Stands in for a Prefect server where only the two questions of the receiver are asked, a great many times.
+"""Stands in for a Prefect server where only the questions of the receiver are asked, a great many times.
 
 Every request and answer is held to the OpenAPI document of Prefect's own server, made by the installed package.
 """
@@ -38,6 +38,8 @@ class PrefectApi:
                 return Response(200, _deployment(request.path_parameters["deployment_name"]))
             case "POST /deployments/{id}/create_flow_run":
                 return self._run(request.body)
+            case "POST /flow_runs/filter":  # of the queue and of runs to watch over: there are none
+                return Response(200, [])
         raise AssertionError(f"{request.operation} is not asked")
 
     def _run(self, body: dict[str, Any]) -> Response:
@@ -74,10 +76,10 @@ def _deployment(name: str) -> dict[str, Any]:
 def _document() -> dict[str, Any]:
     """Of the routes that the receiver uses; the document of all of them takes several times as long to make."""
     from fastapi import FastAPI
-    from prefect.server.api import admin, csrf_token, deployments
+    from prefect.server.api import admin, csrf_token, deployments, flow_runs
 
     app = FastAPI(title="Prefect", servers=[{"url": "http://127.0.0.1/api"}])
-    for module in (admin, csrf_token, deployments):
+    for module in (admin, csrf_token, deployments, flow_runs):
         app.include_router(module.router)
     document = app.openapi()
     # FastAPI documents the status of the decorator; the route sets 201 itself for a run that is new.
@@ -86,4 +88,7 @@ def _document() -> dict[str, Any]:
     # The server makes a name where the client sends none, which a validator does that the document does not show.
     created = document["components"]["schemas"]["DeploymentFlowRunCreate"]["properties"]
     created["name"] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    # The client sends null where it asks for no order and no limit, and the server takes it.
+    asked = document["components"]["schemas"]["Body_read_flow_runs_flow_runs_filter_post"]["properties"]
+    asked |= {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in asked.items()}
     return document

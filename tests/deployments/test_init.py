@@ -77,7 +77,7 @@ def test_the_demo_is_recognised_as_its_own_configuration_says(repository: Callab
     assert done.returncode == 0, done.stderr
     assert_whole(SimpleNamespace(output=output, gitops=gitops), set(demo.CUSTOMERS), {"backend", "frontend"})
     config = load_config(output)
-    place = SimpleNamespace(app_remote=app.url, gitops_remote=gitops.url, settings=settings, address=str)
+    place = SimpleNamespace(app_remote=app.url, gitops_remote=gitops.url, settings=settings, address=str, secret="x")
     theirs = demo.release_yaml(place)  # type: ignore[arg-type]
     assert config.app.name == "shop"
     assert {n: c.image for n, c in config.components.items()} == {

@@ -14,5 +14,6 @@ def asking(release: Release) -> ReleaseReport:
     config = steps.load_config()
     plan = steps.make_plan(config, release, steps.read_fleet(config))
     steps.show_plan(plan)
-    commits, outcomes = promote(config, ReleaseRequest(commit=release.commit), plan)
-    return steps.report(plan, Evidence(images=release.images), outcomes, commits)
+    request = ReleaseRequest(commit=release.commit)
+    commits, moved = promote(config, request, plan)
+    return steps.report(request, plan, Evidence(images=release.images), moved.outcomes, commits, moved.newer)

@@ -53,7 +53,7 @@ def client(ten: SimpleNamespace) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright has an event loop running as long as it lives
 def browser() -> Iterator[Any]:
     """A real browser; without one tests are skipped on a laptop and fail in CI."""
     from playwright.sync_api import Error, sync_playwright

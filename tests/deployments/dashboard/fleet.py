@@ -43,6 +43,9 @@ SUBJECTS = (
     "Mails in the customer's language",
 )
 
+# A freeze that is over: an override of it counts all the same.
+LONG_AGO = {"from": "2000-01-01T00:00", "until": "2000-01-02T00:00", "reason": "holidays"}
+
 
 @contextmanager
 def at(when: float) -> Iterator[None]:
@@ -101,7 +104,7 @@ class Fleet:
                 },
                 "rings": list(rings),
                 "rollout": {"url": "https://{customer}.example.no", "versions": {"backend": "/version"}},
-                "policy": {"override": ["freeze", "soak"]},
+                "policy": {"override": ["freeze", "soak"], "freeze": [LONG_AGO]},
             }
         )
 
