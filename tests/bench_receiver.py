@@ -106,8 +106,10 @@ def _measure(client: Any, port: int, app: str, repository: Repository) -> list[f
 
 
 def _run(client: Any, app: str) -> Any:
-    deployment = client.read_deployment_by_name(f"release/{app}").id
-    return next((r for r in client.read_flow_runs(limit=20) if r.deployment_id == deployment), None)
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+
+    wanted = DeploymentFilter(name=DeploymentFilterName(any_=[app]))
+    return next(iter(client.read_flow_runs(deployment_filter=wanted)), None)
 
 
 def _ended(client: Any, run: Any) -> dict[str, datetime.datetime] | None:
