@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployments.demo.world import open_world
-from tests import bench_gitops, bench_migrations, bench_yaml
+from tests import bench_gitops, bench_migrations, bench_receiver, bench_yaml
 
 PROGRAM = str(Path(sys.executable).parent / "slipway")
 
@@ -60,6 +60,7 @@ def main() -> None:
         )
         _clean(env)
     bench_gitops.main()
+    bench_receiver.main()
     bench_migrations.main()
     bench_yaml.main()
 
