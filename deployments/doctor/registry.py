@@ -118,7 +118,7 @@ def _place(image: str) -> Place:
         raise ServiceUnavailable.because(f"the login cannot be read: {error}", host, LOGIN) from error
     user, password = found.get("Username") or found.get("username"), found.get("Password") or found.get("password")
     if host == "docker.io":
-        host, name = "registry-1.docker.io", name if "/" in name else f"library/{name}"
+        host, name = f"registry-1.{host}", name if "/" in name else f"library/{name}"
     scheme = "http" if _is_plain(host) else "https"
     return Place(f"{scheme}://{host}", name, (user, password) if user and password else None)
 

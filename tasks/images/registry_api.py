@@ -20,6 +20,7 @@ INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.di
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 DIGEST = re.compile("sha256:[0-9a-f]{64}")
 HUB = "docker.io"
+API = f"registry-1.{HUB}"  # where Docker Hub answers the registry API
 
 
 class Manifest(NamedTuple):
@@ -40,7 +41,7 @@ class Repository:
         self.host, _, self._path = name.partition("/")
         self._login = _login(self.host)
         self._client = httpx.Client(
-            base_url=f"{_scheme(self.host)}://{'registry-1.docker.io' if self.host == HUB else self.host}/v2/{self._path}/",
+            base_url=f"{_scheme(self.host)}://{API if self.host == HUB else self.host}/v2/{self._path}/",
             timeout=SECONDS,
             follow_redirects=False,  # a login must not follow one to another host
         )
