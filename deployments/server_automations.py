@@ -27,7 +27,8 @@ RETRY = AutomationCore(
             "prefect.run-count": [str(n) for n in range(1, ATTEMPTS)],
         },
         match_related={"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"},
-        for_each={"prefect.resource.id"},
+        # Each attempt for itself: a run that a person began again at once, and that crashed again, would count as begun.
+        for_each={"prefect.resource.id", "prefect.run-count"},
         threshold=1,
         within=QUIET,
     ),

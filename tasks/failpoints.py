@@ -65,8 +65,8 @@ def reach(name: str) -> None:
     """Passes a place. `SLIPWAY_FAILPOINT=NAME[+NAME]=kill|raise|refuse|wait[@FOLDER]` acts there; with a folder, once only.
 
     The folder keeps which places have acted, so that the retried process passes them. `raise` is tried again by the steps
-    themselves, `refuse` is not. `SLIPWAY_FAILPOINT=@FOLDER` notes every place that was passed in the file `passed` there and
-    does nothing else; `refuse` notes them too.
+    themselves, `refuse` is not, and acts each time. `SLIPWAY_FAILPOINT=@FOLDER` notes every place that was passed in the file
+    `passed` there and does nothing else; `refuse` notes them too.
     """
     if setting := os.environ.get(VARIABLE):
         _act(name, setting)
@@ -78,7 +78,7 @@ def _act(name: str, setting: str) -> None:
     if folder and action in ("", "refuse"):
         with Path(folder, "passed").open("a") as passed:
             passed.write(f"{name}\n")
-    if name in places.split("+") and _first(name, folder):
+    if name in places.split("+") and (action == "refuse" or _first(name, folder)):
         if action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if action == "raise":
