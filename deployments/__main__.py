@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """`slipway`, and `python -m deployments`."""
     try:
-        from deployments.cli import app
+        from deployments.cli.main import app
 
         app(prog_name="slipway")
     except KeyboardInterrupt:

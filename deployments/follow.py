@@ -8,9 +8,8 @@ from uuid import UUID
 
 from tasks.errors import ConfigInvalid, ReleaseRefused, ServiceUnavailable
 from tasks.models import ReleaseRequest
-from tasks.run_page import run_url
+from tasks.run.page import run_url
 
-DEPLOYMENT = "release/release"
 PAUSE_SECONDS = 1.0
 # States of Prefect in which nothing happens, and that nobody would see from here.
 WAITS = {
@@ -41,13 +40,11 @@ class Ended:
         return self.name == "Completed"
 
 
-def start(request: ReleaseRequest) -> Run:
-    """Creates a run of the deployment. Raises `ServiceUnavailable` when the server or the deployment is not there."""
+def start(request: ReleaseRequest, deployment: str) -> Run:
+    """Creates a run of the deployment (`FLOW/NAME`). Raises `ServiceUnavailable` when the server or the deployment is not there."""
     with client() as api:
-        deployment = _deployment(api)
-        created = api.create_flow_run_from_deployment(
-            deployment.id, parameters={"request": request.model_dump(mode="json")}
-        )
+        found = _deployment(api, deployment)
+        created = api.create_flow_run_from_deployment(found.id, parameters={"request": request.model_dump(mode="json")})
     return Run(id=str(created.id), url=run_url(created.id), commit=request.commit)
 
 
@@ -128,16 +125,16 @@ def _news(client: Any, run_id: str, told: set[str]) -> list[str]:
     return lines
 
 
-def _deployment(client: Any) -> Any:
+def _deployment(client: Any, name: str) -> Any:
     from prefect.exceptions import ObjectNotFound
 
     try:
-        return client.read_deployment_by_name(DEPLOYMENT)
+        return client.read_deployment_by_name(name)
     except ObjectNotFound as error:
         raise ServiceUnavailable.because(
-            f"the Prefect server has no deployment {DEPLOYMENT}",
+            f"the Prefect server has no deployment {name}",
             _api(),
-            "run `prefect deploy --all` in the project's folder",
+            "run `slipway server apply` on the machine that has release.yaml",
         ) from error
 
 

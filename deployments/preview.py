@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.plan import make_plan
 from tasks.images.find import find_image
 from tasks.models import Changes, Plan, Release, ReleaseRequest, Value
-from tasks.report import short
+from tasks.reports.release import short
 from tasks.source.changes import find_changes
 from tasks.source.checkout import check_out
 

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from tasks.command import printable
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.models import Customer, Fleet, Hold, Ledger
-from tasks.report import short
+from tasks.reports.release import short
 
 INDENT = "    "
 SHOWN = 5

@@ -13,13 +13,13 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from deployments import approve_page
+from deployments.approve import page as approve_page
 from deployments.dashboard import app as dashboard
 from deployments.dashboard.serve import names
 from deployments.hooks.answers import CLOSE, Ignored, Rejected, problem
 from deployments.hooks.apps import hooked_apps
 from deployments.hooks.receiver import Line, Receiver
-from tasks.config import Config
+from tasks.config.model import Config
 
 log = logging.getLogger(__name__)
 QUIET_SECONDS = 10

@@ -5,7 +5,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks import ring as rings
 from tasks import steps
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.models import Changes, Evidence, Fleet, Plan, ReleaseReport, ReleaseRequest, Source
 
 

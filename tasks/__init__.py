@@ -2,7 +2,7 @@
 
 import logging
 
-from tasks import masking
+from tasks.secrets import masking
 
 # Prefect forwards these lines to a run's log (PREFECT_LOGGING_EXTRA_LOGGERS=tasks); it leaves the level to us.
 logging.getLogger(__name__).setLevel(logging.INFO)

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.failpoints import reach
-from tasks.masking import mask_bytes
 from tasks.models import Value
 from tasks.output import TAIL_LINES, follow, printable
+from tasks.secrets.masking import mask_bytes
 
 if TYPE_CHECKING:
     import docker

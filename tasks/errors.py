@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from tasks.masking import mask
 from tasks.models import Reason
+from tasks.secrets.masking import mask
 
 
 class SlipwayError(Exception):

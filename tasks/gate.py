@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, SlipwayError, combine
 from tasks.failpoints import reach
 from tasks.models import (

@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 from prefect.cache_policies import INPUTS, RUN_ID
 from prefect.futures import PrefectFuture
 
-from tasks import nightly_report as reports
 from tasks import steps
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, SlipwayError
 from tasks.gitops import carries, fleet, hold, ledger, made_good, needed
 from tasks.images import unused
-from tasks.masked import create_markdown_artifact, create_table_artifact, task
 from tasks.models import (
     Answer,
     Evidence,
@@ -31,8 +29,10 @@ from tasks.models import (
     UnusedImage,
     Version,
 )
-from tasks.report import tests_table
+from tasks.reports import night as reports
+from tasks.reports.release import tests_table
 from tasks.rollout import drift
+from tasks.run.masked import create_markdown_artifact, create_table_artifact, task
 from tasks.source import versions as sources
 from tasks.suites import end_to_end
 

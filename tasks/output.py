@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from tasks.masking import KNOWN, mask
+from tasks.secrets.masking import KNOWN, mask
 
 log = logging.getLogger(__name__)
 TAIL_LINES = 40

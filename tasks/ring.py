@@ -7,9 +7,8 @@ from prefect import allow_failure
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
 
-from tasks import report, steps
-from tasks.approval import Approval, approve, earlier
-from tasks.config import Config
+from tasks import steps
+from tasks.config.model import Config
 from tasks.errors import SlipwayError
 from tasks.failpoints import reach
 from tasks.gitops import freeze as freezing
@@ -28,8 +27,10 @@ from tasks.models import (
     RingCommit,
     RingPlan,
 )
+from tasks.reports import release as report
 from tasks.rollout import outcomes as endings
-from tasks.supersede import Overtaken, give_way
+from tasks.run.approval import Approval, approve, earlier
+from tasks.run.supersede import Overtaken, give_way
 
 
 class Moved(NamedTuple):

@@ -18,12 +18,10 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
 from prefect.runtime import task_run as this_task
 
-from tasks import config_file as configuration
-from tasks import containers, feedback, git
+from tasks import containers, git
 from tasks import gate as gates
-from tasks import report as reports
-from tasks import supersede as superseding
-from tasks.config import Config, Migrations
+from tasks.config import file as configuration
+from tasks.config.model import Config, Migrations
 from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
 from tasks.forge import pull_request as requests
@@ -36,11 +34,7 @@ from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
 from tasks.gitops import ring_commit as ring_commits
 from tasks.gitops import rollback as rollbacks
-from tasks.going_on import require_going_on
 from tasks.images import build
-from tasks.known_secrets import learn_all
-from tasks.masked import create_markdown_artifact, create_table_artifact, learn_own, task
-from tasks.masking import errors_masked as errors_masked
 from tasks.migrations import check, compatibility
 from tasks.models import (
     Changes,
@@ -61,14 +55,21 @@ from tasks.models import (
     Source,
 )
 from tasks.notify import wording
-from tasks.question import end_wait as end_wait
-from tasks.record import spans
+from tasks.reports import release as reports
 from tasks.rollout import outcomes as endings
 from tasks.rollout import verify as watching
+from tasks.run import feedback
+from tasks.run import supersede as superseding
+from tasks.run.going_on import require_going_on
+from tasks.run.masked import create_markdown_artifact, create_table_artifact, learn_own, task
+from tasks.run.question import end_wait as end_wait
+from tasks.run.record import spans
+from tasks.run.turn import turn
+from tasks.secrets.known import learn_all
+from tasks.secrets.masking import errors_masked as errors_masked
 from tasks.source import changes as comparing
 from tasks.source import checkout
 from tasks.suites import end_to_end, unit
-from tasks.turn import turn
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.gitops.commit import commit_ring
 from tasks.gitops.edit import edit_customers

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks import masking  # noqa: E402
+from tasks.secrets import masking  # noqa: E402
 from tests.ports import free_port  # noqa: E402
 
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tasks.config import Config, Target
+from tasks.config.model import Config, Target
 from tasks.migrations.rules.every import RULES
 from tasks.migrations.rules.page import page
 from tasks.migrations.told import schema
@@ -105,7 +105,7 @@ def test_each_layout_of_the_table_is_a_target(target: str) -> None:
 def test_every_command_that_the_pages_name_is_there() -> None:
     from typer.main import get_command
 
-    from deployments.cli import app
+    from deployments.cli.main import app
 
     commands = get_command(app).commands  # type: ignore[attr-defined]
     pages = "".join(p.read_text() for p in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))))

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from deployments.dashboard.guard import Guard
 from deployments.dashboard.pages import Pages
-from tasks.config import Config
+from tasks.config.model import Config
 
 
 def make_app(configs: Sequence[Config], hosts: Sequence[str] = ()) -> Starlette:

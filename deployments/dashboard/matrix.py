@@ -9,10 +9,10 @@ from pydantic import Field
 from deployments.dashboard.main_line import MainLine
 from deployments.dashboard.sight import Seen
 from deployments.status import note
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.gitops.history import Event
 from tasks.models import CommitId, Customer, Hold, Value
-from tasks.report import short
+from tasks.reports.release import short
 
 State = Literal["problem", "changed by hand", "held", "behind", "never released", "newest"]
 STATES: tuple[State, ...] = get_args(State)

@@ -18,7 +18,7 @@ from deployments.dashboard.matrix import SORTS, STATES, Matrix, chosen, counts, 
 from deployments.dashboard.recorded import Records
 from deployments.dashboard.releases import Released, customer_history, make_releases
 from deployments.dashboard.sight import Seen, Sight
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.gitops.dora import Dora, dora
 from tasks.models import Value
 

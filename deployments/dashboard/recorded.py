@@ -12,10 +12,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import SlipwayError
 from tasks.models import Span, Value
-from tasks.timeline import critical_path, wall_seconds
+from tasks.reports.timeline import critical_path, wall_seconds
 
 log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 2.0
@@ -87,7 +87,7 @@ class Records:
         except SlipwayError as error:
             log.info("run %s: %s", run, error)
             return Recorded(run=run, problem="The Prefect server does not answer, so the run's steps are not shown.")
-        from tasks.record import as_spans
+        from tasks.run.record import as_spans
 
         page = str(self.config.addresses.prefect or address.removesuffix("/api")).rstrip("/")
         state = found.state.name or "" if found.state else ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from tasks.config import Config
+from tasks.config.model import Config
 
 HERE = ("127.0.0.1", "localhost", "[::1]")
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployments import approve
+from deployments.approve import command as approve
 from deployments.demo.display import Display
 from tasks.errors import ReleaseRefused
 

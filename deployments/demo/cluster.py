@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.demo.world import NO_DIGEST, World, open_world
-from tasks.config import Config
-from tasks.config_file import load_config
+from tasks.config.file import load_config
+from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.errors import SlipwayError
 from tasks.git import Mirror

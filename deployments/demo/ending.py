@@ -9,7 +9,7 @@ from rich.text import Text
 
 from deployments.demo.world import CUSTOMERS, HERE, World
 from deployments.services import PROJECT
-from tasks.config_file import load_config
+from tasks.config.file import load_config
 from tasks.gitops.fleet import read_fleet
 from tasks.rollout.http import ask
 

@@ -16,7 +16,7 @@ from deployments.demo import approval, ending
 from deployments.demo.base_images import ensure_base_images
 from deployments.demo.display import Display
 from deployments.demo.world import World, demo_folder, git, open_world
-from deployments.follow import DEPLOYMENT
+from tasks.config.operate import DEPLOYMENT
 from tasks.errors import ServiceUnavailable
 
 RUN_SECONDS = 1200

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from deployments.doctor.finding import Finding, from_error, ok, warning, wrong
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.gitops.fleet import read_fleet
 from tasks.models import Image, Release

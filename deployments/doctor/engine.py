@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.doctor.finding import Finding, from_error, ok, warning, wrong
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.errors import ServiceUnavailable
 from tasks.images import builder, registry

@@ -18,7 +18,7 @@ from deployments.doctor import (
     secrets,
 )
 from deployments.doctor.finding import Finding, from_error, wrong
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ConfigInvalid, SlipwayError
 
 LIMIT_SECONDS = 30.0

@@ -10,8 +10,8 @@ import httpx
 
 from deployments.doctor import clock
 from deployments.doctor.finding import Finding, ok, warning, wrong
-from tasks.config import Config
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
+from tasks.config.model import Config
 from tasks.forge.failures import RIGHTS, where
 from tasks.forge.token import read_token
 

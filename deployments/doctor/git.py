@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deployments.doctor.finding import Finding, from_error, ok, wrong
 from tasks.command import printable
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import SlipwayError
 from tasks.git import GitFailed, Mirror, scratch
 

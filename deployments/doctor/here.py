@@ -10,8 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from deployments.doctor.finding import Finding, ok, warning, wrong
-from tasks.config import Config
-from tasks.config_file import config_path
+from tasks.config.file import config_path
+from tasks.config.model import Config
 
 AREA = "this machine"
 LEAST_BYTES, FEW_BYTES = 2 * 1024**3, 10 * 1024**3

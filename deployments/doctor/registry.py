@@ -14,7 +14,7 @@ import httpx
 
 from deployments.doctor import clock
 from deployments.doctor.finding import Finding, ok, wrong
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.errors import ServiceUnavailable
 from tasks.images import registry

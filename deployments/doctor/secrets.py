@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from deployments.doctor.finding import Finding, from_error, ok, warning
-from tasks.config import Config
-from tasks.config_operate import Secret
+from tasks.config.model import Config
+from tasks.config.operate import Secret
 from tasks.errors import ConfigInvalid
-from tasks.secret import read_secret, read_secrets
+from tasks.secrets.secret import read_secret, read_secrets
 
 AREA = "secrets"
 SHORTEST = 16

@@ -9,11 +9,11 @@ from pathlib import Path
 from deployments.hooks.answers import Ignored, Rejected
 from deployments.hooks.delivery import Push
 from deployments.hooks.gitlab import SIGNING
-from tasks.config import App, Config
-from tasks.config_file import config_paths, load_config
-from tasks.config_operate import Webhook
+from tasks.config.file import config_paths, load_config
+from tasks.config.model import App, Config
+from tasks.config.operate import Webhook
 from tasks.errors import ConfigInvalid
-from tasks.secret import read_secrets
+from tasks.secrets.secret import read_secrets
 
 SHORTEST_SECRET = 16
 COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -16,13 +16,13 @@ def look_after(apps: Sequence[HookedApp], stop: threading.Event) -> None:
     if not os.environ.get("PREFECT_API_URL"):
         return  # Prefect would start a server of its own; `runs.prepare` says that none is named
     threading.Thread(target=_tell, args=(apps, stop), name="silent ends", daemon=True).start()
-    from tasks.watchdog import watch
+    from tasks.run.watchdog import watch
 
     watch(stop)
 
 
 def _tell(apps: Sequence[HookedApp], stop: threading.Event) -> None:
-    from tasks.feedback import tell_silent_ends
+    from tasks.run.feedback import tell_silent_ends
 
     while not stop.wait(TELL_SECONDS):
         for hooked in apps:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from deployments.hooks.apps import COMMIT
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ async def end_overtaken(config: Config, deployment: str) -> None:
 def _end_overtaken(config: Config, deployment: str) -> None:
     from prefect import get_client
 
-    from tasks.supersede import supersede_queued
+    from tasks.run.supersede import supersede_queued
 
     with get_client(sync_client=True) as client:
         ended = supersede_queued(client, config, client.read_deployment_by_name(deployment).id)

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tasks.command import printable
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.models import Reason
 

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Callable, Mapping
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.errors import ConfigInvalid
 from tasks.forge.client import Client
 from tasks.forge.gitea import Gitea

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.forge.client import TIMEOUT_SECONDS, Found
 from tasks.forge.failures import Failures, ForgeRefused
 from tasks.models import PullRequest, StatusState

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.errors import ReleaseRefused
 from tasks.forge.client import TIMEOUT_SECONDS, Found
 from tasks.forge.failures import Failures, ForgeRefused

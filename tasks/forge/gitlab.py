@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.errors import ReleaseRefused
 from tasks.forge.client import TIMEOUT_SECONDS, Found
 from tasks.forge.failures import Failures, ForgeRefused

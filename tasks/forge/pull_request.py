@@ -2,7 +2,7 @@
 
 import logging
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.errors import ReleaseRefused
 from tasks.forge.client import Client, Found
 from tasks.forge.failures import ForgeRefused, where

@@ -1,6 +1,6 @@
 """Tells a commit's check, as people see it beside the commit and on the pull request."""
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.forge.forges import connect
 from tasks.models import CommitId, StatusState
 

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.errors import ConfigInvalid
-from tasks.masking import learn
+from tasks.secrets.masking import learn
 
 
 def read_token(settings: Forge) -> str:

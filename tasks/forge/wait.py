@@ -5,8 +5,8 @@ import random
 import time
 from collections.abc import Iterator
 
-from tasks.config import PullRequests
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
+from tasks.config.model import PullRequests
 from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable
 from tasks.forge.pull_request import merge_when_ready, read_pull_request
 from tasks.models import CommitId, PullRequest

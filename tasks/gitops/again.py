@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.gitops import state
 from tasks.gitops.edit import edit_customers

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable, Superseded
 from tasks.git import Mirror
 from tasks.gitops import state

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import Superseded
 from tasks.failpoints import reach
 from tasks.gitops.again import again, are_present

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.gitops import state
 from tasks.gitops.diff import diff
 from tasks.gitops.fleet import ring_of

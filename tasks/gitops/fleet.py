@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
 from tasks.gitops import state

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import yaml
 
 from tasks.command import printable
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.gitops import state
 from tasks.gitops.fleet import require_customers

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from tasks.command import printable
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.gitops import state
 from tasks.gitops.push import swap, write_commit

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.models import Customer, Fleet, OpenOverride, Tested
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import GitFailed, Mirror
 from tasks.gitops import state
 from tasks.gitops.tip import Tip

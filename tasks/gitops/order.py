@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 
 Place = Literal["same", "older", "newer", "aside", "unknown"]

@@ -1,6 +1,6 @@
 """The plan: what a release will change at every customer, or why it will not; nothing is written."""
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.failpoints import reach
 from tasks.gitops.edit import compute, promotion
 from tasks.gitops.layout import Layout

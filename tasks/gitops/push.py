@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from tasks.command import printable
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.failpoints import reach
 from tasks.git import GitFailed, Mirror, scratch

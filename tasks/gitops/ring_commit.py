@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tasks.command import printable
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.gitops import ledger
 from tasks.gitops.layout import Layout

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from tasks.command import printable
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
 from tasks.git import GitFailed, Mirror

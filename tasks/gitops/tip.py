@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.failpoints import reach
 from tasks.git import Mirror
 from tasks.gitops.yaml_bytes import MAX_BYTES, CannotEdit, Document

@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tasks import command
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.failpoints import reach

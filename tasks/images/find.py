@@ -1,6 +1,6 @@
 """Finds the image that a component's content has already: released before, or in the registry under its tree."""
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.images import registry
 from tasks.models import ComponentChange, Image
 

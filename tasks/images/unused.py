@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, SlipwayError, combine
 from tasks.git import home
 from tasks.images.registry_api import Manifest, Repository

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from tasks.config import Config, Migrations
+from tasks.config.model import Config, Migrations
 from tasks.containers import postgres, private_network
 from tasks.errors import ReleaseRefused
 from tasks.git import Mirror

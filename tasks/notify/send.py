@@ -5,11 +5,11 @@ import threading
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from tasks.config_operate import Notification
+from tasks.config.operate import Notification
 from tasks.errors import SlipwayError
 from tasks.notify.inert import inert
 from tasks.notify.message import Message
-from tasks.secret import read_secret
+from tasks.secrets.secret import read_secret
 
 log = logging.getLogger(__name__)
 LIMIT_SECONDS = 20

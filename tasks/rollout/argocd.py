@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tasks.config import Config
-from tasks.config_rollout import ArgoCD
+from tasks.config.model import Config
+from tasks.config.rollout import ArgoCD
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.models import Release
 from tasks.rollout import argocd_images

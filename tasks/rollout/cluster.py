@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tasks.config_rollout import Cluster
+from tasks.config.rollout import Cluster
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.rollout.answers import LONGEST_BODY, check, document, unreachable
 from tasks.rollout.token import read_token

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import SlipwayError, Superseded
 from tasks.models import Release, Sighting, Version
 from tasks.rollout.sight import Seen, Sight

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from tasks.config import Config
-from tasks.config_rollout import Flux
+from tasks.config.model import Config
+from tasks.config.rollout import Flux
 from tasks.errors import ReleaseRefused
 from tasks.models import Release
 from tasks.rollout.answers import NotThere

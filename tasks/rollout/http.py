@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import SlipwayError
 from tasks.models import Release
 from tasks.rollout.sight import Seen, Sight, Waiting

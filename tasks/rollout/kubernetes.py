@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from tasks.config import Config
-from tasks.config_rollout import Kubernetes, Workload
+from tasks.config.model import Config
+from tasks.config.rollout import Kubernetes, Workload
 from tasks.models import Release
 from tasks.rollout import pods as running
 from tasks.rollout.cluster import Api, Clusters

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ConfigInvalid
 from tasks.models import Release
 

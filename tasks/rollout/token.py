@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from tasks.config_rollout import Server
+from tasks.config.rollout import Server
 from tasks.errors import ReleaseRefused
-from tasks.masking import learn
+from tasks.secrets.masking import learn
 
 LONGEST = 100_000
 

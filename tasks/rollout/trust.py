@@ -2,7 +2,7 @@
 
 import ssl
 
-from tasks.config_rollout import Server
+from tasks.config.rollout import Server
 from tasks.errors import ReleaseRefused
 
 

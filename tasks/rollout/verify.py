@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import SlipwayError
 from tasks.models import Release
 from tasks.rollout import http

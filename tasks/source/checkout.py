@@ -2,7 +2,7 @@
 
 import logging
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
 from tasks.git import Mirror

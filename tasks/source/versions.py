@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.models import Customer, Deployed, Fleet, Image, Version
 

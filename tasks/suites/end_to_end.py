@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
 from tasks.command import printable
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.containers import have, postgres, private_network, run_command, running
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach

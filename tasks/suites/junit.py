@@ -3,9 +3,9 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tasks.masking import mask
 from tasks.models import TestCase
 from tasks.output import printable
+from tasks.secrets.masking import mask
 
 MAX_BYTES = 50_000_000
 MAX_TEXT = 4_000

@@ -4,7 +4,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.containers import postgres, private_network, run_command
 from tasks.failpoints import reach
 from tasks.git import home, scratch

@@ -15,7 +15,7 @@ import pytest
 from deployments.demo.cluster import FOLDER_LABEL, LABEL
 from deployments.demo.world import CUSTOMERS, World, git, open_world
 from tasks import containers
-from tasks.config_file import load_config
+from tasks.config.file import load_config
 from tasks.gitops.fleet import read_fleet
 
 pytestmark = pytest.mark.slow

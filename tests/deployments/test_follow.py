@@ -37,7 +37,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def asked(prefect_api: str, tmp_path: Path) -> SimpleNamespace:
     """What the command line needs to ask that server for a release."""
-    config = yaml.safe_load((ROOT / "tests" / "tasks" / "release.yaml").read_text())
+    config = yaml.safe_load((ROOT / "tests" / "tasks" / "config" / "release.yaml").read_text())
     (tmp_path / "release.yaml").write_text(yaml.safe_dump(config))
     env = {
         **os.environ,

@@ -2,8 +2,8 @@
 
 from fastapi import FastAPI
 
-from deployments.approve_page import router
-from tasks.config_file import load_config
+from deployments.approve.page import router
+from tasks.config.file import load_config
 
 
 def make_app() -> FastAPI:

@@ -10,11 +10,12 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from deployments import approve, services
-from tasks import approval_link
-from tasks.config import Config
-from tasks.config_file import load_config
+from deployments import services
+from deployments.approve import command as approve
+from tasks.config.file import load_config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
+from tasks.run import approval_link
 from tests.flows.asked import PATIENCE_SECONDS, Customers, Release, Servers, begin, deploy
 from tests.flows.prefect_ui import PATIENCE_MS, RunPage, browser, picture
 from tests.ports import free_port

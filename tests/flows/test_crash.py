@@ -13,9 +13,10 @@ import psutil
 import pytest
 from prefect.states import AwaitingRetry
 
-from deployments import server, services
+from deployments import services
+from deployments.server import apply as server
 from tasks.failpoints import VARIABLE
-from tasks.watchdog import Watchdog
+from tasks.run.watchdog import Watchdog
 from tests.flows import test_rings
 from tests.flows.test_release import until
 from tests.ports import free_port
@@ -148,7 +149,7 @@ def test_a_run_that_nobody_can_tell_of_is_found_and_begun_again(
         (told,) = dog.look(client, 91)
     assert "nothing was heard of its process" in told
     work()
-    if not LARGE:  # what the automation does a minute later; tests/deployments/test_server_automations.py
+    if not LARGE:  # what the automation does a minute later; tests/deployments/server/test_automations.py
         small.set_state(run, AwaitingRetry())
     assert ends(small, run).name == "Completed"
     assert (moved(small), attempts(run)) == (ONCE, 2)

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from tasks import containers
-from tasks.config_file import load_config
+from tasks.config.file import load_config
 from tests.canaries import CANARIES, leaks, printed
 from tests.contracts import ContractServer
 from tests.tasks.forge.gitea_stand_in import GiteaStandIn
@@ -283,7 +283,7 @@ def test_no_release_ends_silently(
 ) -> None:
     from prefect.states import Cancelled
 
-    from tasks import feedback
+    from tasks.run import feedback
 
     told.settings["components"]["api"]["suites"]["unit"]["run"] = "echo begun; sleep 300"
     told.configure()
@@ -324,7 +324,7 @@ def test_an_older_run_does_not_overwrite_what_a_newer_one_said_of_the_same_commi
     from prefect import flow, get_client
     from prefect.states import Completed, Failed, Running
 
-    from tasks import feedback
+    from tasks.run import feedback
 
     monkeypatch.setenv("SLIPWAY_CONFIG", str(told.servers.config))
     told.configure(notify=[])

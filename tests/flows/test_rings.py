@@ -17,7 +17,7 @@ import pytest
 import yaml
 from prefect.states import AwaitingRetry
 
-from tasks.turn import turn
+from tasks.run.turn import turn
 from tests.contracts import ContractServer
 from tests.tasks.forge.gitea_stand_in import GiteaStandIn
 from tests.tasks.forge.stand_in import NAME, TOKEN

@@ -9,7 +9,7 @@ import tarfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.gitops.commit import commit_ring
 from tasks.gitops.edit import edit_customers
 from tasks.gitops.tip import Tip

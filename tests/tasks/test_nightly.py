@@ -7,7 +7,7 @@ from tasks import nightly
 from tasks.errors import ServiceUnavailable
 from tasks.images.unused import ImagesNotKnown
 from tasks.models import Answer, Reason, SuiteResult, TestCase, UnusedImage, Version
-from tasks.nightly_report import IMAGES
+from tasks.reports.night import IMAGES
 from tasks.suites.end_to_end import EndToEndFailed
 from tests.tasks.gitops.conftest_gitops import config_for, digest
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import output
-from tasks.masking import learn
 from tasks.output import follow, lines_of
+from tasks.secrets.masking import learn
 from tests.canaries import CANARIES
 
 TOKEN = CANARIES["token"]

@@ -20,7 +20,7 @@ from tasks.models import (
     SuiteResult,
     TestCase,
 )
-from tasks.report import approval_text, plan_text, refusal, release_text
+from tasks.reports.release import approval_text, plan_text, refusal, release_text
 from tasks.suites.end_to_end import EndToEndFailed
 from tasks.suites.verdict import SuiteFailed
 from tests.tasks.gitops.conftest_gitops import config_for

@@ -14,7 +14,7 @@ from prefect import flow
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks import ring as rings
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.models import Outcome, Release, ReleaseRequest
 from tests.tasks.gitops.conftest_gitops import KUSTOMIZATION, config_for, release_of

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.gitops.commit import commit_ring
 from tasks.gitops.edit import edit_customers

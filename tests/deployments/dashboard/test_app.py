@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from deployments.dashboard.app import make_app
 from deployments.dashboard.serve import names
-from tasks.config import Config
+from tasks.config.model import Config
 from tests.deployments.dashboard.fleet import Fleet
 
 

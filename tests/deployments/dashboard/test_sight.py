@@ -10,7 +10,7 @@ import pytest
 
 from deployments.dashboard.matrix import make_matrix
 from deployments.dashboard.sight import Seen, Sight
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.gitops.hold import hold
 from tasks.models import Hold

@@ -12,7 +12,7 @@ import yaml
 
 from deployments.doctor import clock, customers, examine, git, here, secrets, show
 from deployments.doctor.finding import Finding, ok, warning, wrong
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ConfigInvalid, ServiceUnavailable
 from tests.deployments.doctor.settings import settings
 from tests.ports import free_port

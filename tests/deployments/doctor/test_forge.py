@@ -9,7 +9,7 @@ import yaml
 
 from deployments.doctor import forge
 from deployments.doctor.finding import Finding
-from tasks.config import Config
+from tasks.config.model import Config
 from tests.contracts import ContractServer, Request, Response
 from tests.deployments.doctor.settings import settings
 from tests.tasks.forge.gitea_stand_in import DOCUMENT as GITEA

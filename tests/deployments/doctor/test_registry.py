@@ -12,7 +12,7 @@ import pytest
 from deployments import services
 from deployments.doctor import registry
 from deployments.doctor.finding import Finding
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.containers import engine
 from tests.deployments.doctor.settings import settings
 from tests.ports import free_port

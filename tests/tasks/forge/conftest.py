@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tests.contracts import ContractServer
 from tests.tasks.forge.gitea_stand_in import GiteaStandIn
 from tests.tasks.forge.github_stand_in import GitHubStandIn

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config_forge import Forge
+from tasks.config.forge import Forge
 from tasks.errors import ConfigInvalid, RateLimited, ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.forge import client
 from tasks.forge.failures import message, wait_seconds

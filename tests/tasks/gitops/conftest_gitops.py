@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.gitops.commit import commit_ring
 from tasks.gitops.edit import edit_customers
 from tasks.models import Edits, Image, Release, ReleaseRequest, RingCommit, RingPlan

@@ -7,7 +7,7 @@ from test_commit import file_at_tip, remote
 
 from tasks.gitops.fleet import read_fleet
 from tasks.models import Edits, RingCommit, RingPlan
-from tasks.report import approval_text
+from tasks.reports.release import approval_text
 
 
 def approved(world: SimpleNamespace, number: int, *customers: str) -> tuple[Edits, RingPlan]:

@@ -213,7 +213,7 @@ def write(config: dict, home: str, commit: str, number: int, customer: str) -> N
     """A writer in a process of its own, with a clone of its own."""
     import os
 
-    from tasks.config import Config
+    from tasks.config.model import Config
     from tasks.git import Mirror
 
     os.environ["SLIPWAY_HOME"] = home

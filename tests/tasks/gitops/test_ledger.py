@@ -7,7 +7,7 @@ import pytest
 from conftest_gitops import commit_of, edits_at, release_of
 from test_commit import file_at_tip, remote
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.ledger import clear, clear_by_hand, read_ledger, used

@@ -7,7 +7,7 @@ import pytest
 from conftest_gitops import commit_of, edits_at, release_of
 from test_commit import promote, remote
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.gitops.commit import commit_ring
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.freeze import Frozen

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.command import CommandFailed
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.images import registry

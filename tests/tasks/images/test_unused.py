@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.images.registry_api import INDEXES, MANIFESTS, Repository
 from tasks.images.unused import ImagesNotKnown, unused_images

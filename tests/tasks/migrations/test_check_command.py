@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.images import builder
 from tasks.migrations.check import MigrationsRefused, check_migrations
 from tasks.models import Customer, Deployed, Fleet

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.migrations.check import MigrationsRefused, check_migrations
 from tasks.models import Customer, Fleet
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable, combine
-from tasks.masking import learn
 from tasks.models import (
     Evidence,
     Finding,
@@ -26,6 +25,7 @@ from tasks.models import (
 from tasks.notify import wording
 from tasks.notify.inert import inert
 from tasks.notify.message import Message
+from tasks.secrets.masking import learn
 
 COMMIT = "1f3a9c0" + "0" * 33
 URL = "https://prefect.example.no/runs/flow-run/7"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.config_operate import Notification
+from tasks.config.operate import Notification
 from tasks.notify import send
 from tasks.notify.message import Message
 from tasks.notify.send import send_all

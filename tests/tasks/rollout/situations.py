@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.models import Image, Release
 

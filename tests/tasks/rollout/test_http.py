@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ServiceUnavailable
 from tasks.models import Image, Release
 from tasks.rollout.http import verify_customer

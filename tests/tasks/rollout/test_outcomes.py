@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable, Superseded
 from tasks.models import Back, Outcome, Promotion, Reason, RingCommit, RingPlan, RollbackCommit
 from tasks.rollout.outcomes import by_release, finish, not_begun, rolled_back, settle, stopped, too_many_failures

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
-from tasks.config_rollout import Rollout
+from tasks.config.rollout import Rollout
 from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.rollout.verify import WAYS, verify_customer, verify_customers
 from tests.contracts import ContractServer, Response

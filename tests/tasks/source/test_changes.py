@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.models import Customer, Deployed, Fleet, ReleaseRequest
 from tasks.source.changes import find_changes, newest_release

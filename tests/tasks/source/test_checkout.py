@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.config import Config
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.models import ReleaseRequest
 from tasks.source.checkout import check_out

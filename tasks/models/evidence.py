@@ -1,0 +1,134 @@
+"""What was built and proven: changes, images, suites, migrations, and the gate's verdict."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.models.fleet import Deployed, tag_of
+from tasks.models.request import Overridden
+from tasks.models.values import CommitId, Digest, Name, Value
+
+
+class ComponentChange(Value):
+    """One component at the new commit, beside what was released last."""
+
+    name: Name
+    tree: str
+    changed: bool
+    released: Deployed | None = Field(default=None, description="the released image of the same tree, if there is one")
+
+
+class Changes(Value):
+    """What is new since the last released commit; without a base everything is."""
+
+    base: CommitId | None
+    components: tuple[ComponentChange, ...]
+    end_to_end: bool = Field(description="whether the end-to-end suite has something to see")
+
+    def component(self, name: str) -> ComponentChange:
+        """The change of one component."""
+        return next(c for c in self.components if c.name == name)
+
+
+class Image(Value):
+    """One component's image in the registry."""
+
+    component: Name
+    repository: str
+    digest: Digest
+    revision: CommitId
+    tree: str
+    built: bool = Field(description="False: its content was in the registry already")
+    seconds: float
+
+    @property
+    def reference(self) -> str:
+        """`repository@sha256:...`, the form that is deployed wherever a GitOps file has room for it."""
+        return f"{self.repository}@{self.digest}"
+
+    @property
+    def tag(self) -> str:
+        """The tag that its content is found by in the registry."""
+        return tag_of(self.tree)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What a GitOps file may say of it: its digest, or its tag where there is no room for a digest."""
+        return self.digest, self.tag
+
+
+class TestCase(Value):
+    """One test that did not pass."""
+
+    __test__ = False
+    name: str
+    message: str
+    output: str = ""
+
+
+class SuiteResult(Value):
+    """How one suite ended: counts from its JUnit file, or one test standing for the command's exit code."""
+
+    suite: str
+    component: str
+    passed: int
+    failed: tuple[TestCase, ...] = ()
+    skipped: int = 0
+    seconds: float
+    junit: bool = Field(description="False: the suite wrote no JUnit file, the exit code alone was judged")
+
+
+class Finding(Value):
+    """One thing a migration does that a person must know."""
+
+    rule: str
+    family: Literal["compatibility", "locks", "graph"]
+    blocking: bool
+    revision: str
+    object: str
+    effect: str
+    next_step: str
+    evidence: str = Field(default="", description="what PostgreSQL, Alembic or the file said")
+    accepted_because: str = ""
+
+
+Phase = Literal["expand", "contract", "none"]
+
+
+class MigrationReport(Value):
+    """What the pending revisions did to a scratch database, from each place where customers stand."""
+
+    head: str | None
+    starts: tuple[str | None, ...] = ()
+    pending: dict[str, tuple[str, ...]] = Field(default={}, description="start ('' for none) -> revisions, in order")
+    phases: dict[str, Phase] = Field(default={}, description="revision -> whether it takes something from running code")
+    findings: tuple[Finding, ...] = ()
+    locks: dict[str, tuple[str, ...]] = Field(
+        default={}, description="revision -> the strongest lock it takes on each table that was there before"
+    )
+    seconds: float = 0.0
+
+
+class Running(Value):
+    """One release of the component with the migrations that customers run now."""
+
+    digest: Digest
+    head: str | None
+    customers: tuple[Name, ...]
+
+
+class Compatibility(Value):
+    """A release that customers run passed its smoke suite on the new schema, now or before with the same migrations."""
+
+    running: Running
+    reused: bool
+
+
+class Evidence(Value):
+    """What every check said; complete only when the gate let it pass."""
+
+    images: tuple[Image, ...]
+    suites: tuple[SuiteResult, ...] = ()
+    migrations: MigrationReport | None = None
+    compatibility: tuple[Compatibility, ...] = ()
+    overridden: tuple[Overridden, ...] = Field(default=(), description="gates that a person let the release pass")

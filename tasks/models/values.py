@@ -1,0 +1,35 @@
+"""What values are made of: names, ids, digests, and why something was refused."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+"""A commit of the app, 40 hex digits. Order is ancestry on main's first-parent line, never time."""
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+"""What an image is, as the registry answered it: `sha256:` and 64 hex digits."""
+
+NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+"""A DNS label: customers, components, rings."""
+
+
+class Value(BaseModel):
+    """Base of everything here: frozen, and unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reason(Value):
+    """Why something was refused: what happened, where, and what to do next."""
+
+    what: str
+    where: str = ""
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        lines += [f"  where: {self.where}"] if self.where else []
+        lines += [f"  next:  {self.next_step}"] if self.next_step else []
+        return "\n".join(lines)
