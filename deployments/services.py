@@ -133,8 +133,8 @@ def registry(folder: Path, port: int) -> Iterator[Server]:
 
 
 @contextmanager
-def prefect_server(folder: Path, port: int) -> Iterator[Server]:
-    """A Prefect server with its own database in `folder`. Telemetry and everything that calls out is off."""
+def prefect_server(folder: Path, port: int, **settings: str) -> Iterator[Server]:
+    """A Prefect server with its own database in `folder`, unless `settings` (its environment) name another. Telemetry and everything that calls out is off."""
     env = environment(
         PREFECT_HOME=str(folder),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
@@ -146,6 +146,7 @@ def prefect_server(folder: Path, port: int) -> Iterator[Server]:
         # In memory a restart of the server would crash running releases and leak their slots.
         PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE="prefect.server.concurrency.lease_storage.filesystem",
         PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="5",
+        **settings,
     )
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with serving(

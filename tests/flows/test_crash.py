@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from deployments import services
 from deployments.server import apply as server
 from tasks.failpoints import VARIABLE
 from tasks.run.watchdog import Watchdog
+from tests.databases import postgres
 from tests.flows import test_rings
 from tests.flows.test_release import until
 from tests.ports import free_port
@@ -24,12 +26,13 @@ from tests.reliability.size import LARGE
 
 pytestmark = pytest.mark.slow
 small = test_rings.small
+AWAY_SECONDS = 30
 ONCE = ["ring all (2 customers)", "ring canary (1 customer)", "customers"]
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[SimpleNamespace]:
-    """A registry, and a Prefect server to which `slipway server apply` was done; nobody works yet."""
+    """A registry, and a Prefect server with a PostgreSQL to which `slipway server apply` was done; nobody works yet."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     folder = tmp_path_factory.mktemp("killed")
@@ -37,7 +40,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iter
     port, registry_port = free_port(4400), free_port(5300)
     env = services.worker_environment(folder / "prefect", port, home, config)
     with ExitStack() as stack:
-        prefect = stack.enter_context(services.prefect_server(folder / "prefect", port))
+        database = stack.enter_context(postgres())
+        settings = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database.url}
+        prefect = stack.enter_context(services.prefect_server(folder / "prefect", port, **settings))
         stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
         prefect.wait_ready()
         stack.enter_context(temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}))
@@ -50,6 +55,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iter
             port=port,
             registry=f"127.0.0.1:{registry_port}",
             prefect=prefect,
+            database=database.container,
+            settings=settings,
             stack=stack,
         )
 
@@ -176,7 +183,9 @@ def test_a_server_that_is_killed_and_comes_back_loses_no_release(small: Any, wor
     assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 240)
     os.killpg(servers.prefect.process.pid, signal.SIGKILL)
     servers.prefect.process.wait(10)
-    servers.prefect = servers.stack.enter_context(services.prefect_server(servers.folder / "prefect", servers.port))
+    servers.prefect = servers.stack.enter_context(
+        services.prefect_server(servers.folder / "prefect", servers.port, **servers.settings)
+    )
     servers.prefect.wait_ready()
     back = datetime.now(UTC).isoformat()
     assert small.wait(run).name == "Completed"
@@ -185,3 +194,15 @@ def test_a_server_that_is_killed_and_comes_back_loses_no_release(small: Any, wor
     with get_client(sync_client=True) as client:
         limit = client.read_deployment_by_name("release/release").global_concurrency_limit
     assert limit.active_slots == 0, "the next release may begin"
+
+
+def test_a_database_that_is_stopped_and_comes_back_loses_no_release(small: Any, work: Callable) -> None:
+    small.configure(rings=[{"name": "canary", "customers": ["fjord"], "soak": 10}, {"name": "all", "customers": "*"}])
+    work()
+    run = small.start(small.first)
+    assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 240)
+    small.servers.database.stop()
+    time.sleep(AWAY_SECONDS)  # the next ring would begin meanwhile
+    small.servers.database.start()
+    assert ends(small, run).name == "Completed"
+    assert moved(small) == ONCE

@@ -1,4 +1,6 @@
-"""Which crashed runs the automation begins again, on a real Prefect server; its pause is shorter here."""
+"""Which crashed runs the automation begins again, on a real Prefect server; its pause is shorter here.
+
+The server has PostgreSQL, as in production: on SQLite a busy machine loses events ("database is locked")."""
 
 import time
 from collections.abc import Iterator
@@ -8,18 +10,28 @@ from typing import Any
 import pytest
 from prefect import flow, get_client
 from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Running
-from prefect.testing.utilities import prefect_test_harness
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from deployments import services
 from deployments.server.automations import RETRY
 from tasks.run.watchdog import TAG
+from tests.databases import postgres
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with prefect_test_harness(server_startup_timeout=120), get_client(sync_client=True) as client:
-        trigger = RETRY.trigger.model_copy(update={"within": timedelta(seconds=10)})
-        client.create_automation(RETRY.model_copy(update={"trigger": trigger}))
-        yield client
+def client(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[Any]:
+    folder, port = tmp_path_factory.mktemp("prefect"), free_port(4500)
+    with (
+        postgres() as database,
+        services.prefect_server(folder, port, PREFECT_SERVER_DATABASE_CONNECTION_URL=database.url) as server,
+        temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}),
+    ):
+        server.wait_ready()
+        with get_client(sync_client=True) as client:
+            trigger = RETRY.trigger.model_copy(update={"within": timedelta(seconds=10)})
+            client.create_automation(RETRY.model_copy(update={"trigger": trigger}))
+            yield client
 
 
 @flow

@@ -1,0 +1,51 @@
+"""A PostgreSQL that a Prefect server keeps its state in, and that can be stopped under it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from tasks import containers
+from tests.ports import free_port
+
+PASSWORD = "only-here"  # noqa: S105 - of a database that lives as long as a test
+SECONDS = 60
+
+
+class Postgres(NamedTuple):
+    """Its address for Prefect, and its container: stopped and started again it has the same data at the same address."""
+
+    url: str
+    container: Any
+
+
+@contextmanager
+def postgres(image: str = "postgres:17") -> Iterator[Postgres]:
+    """Answers when it is handed over; gone at the end of the block."""
+    port = free_port(5500)
+    container = containers.engine().containers.run(
+        image,
+        detach=True,
+        ports={"5432/tcp": ("127.0.0.1", port)},
+        environment={"POSTGRES_USER": "prefect", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "prefect"},
+        labels={containers.RUN_LABEL: containers.run_id()},
+    )
+    address = f"prefect:{PASSWORD}@127.0.0.1:{port}/prefect"
+    try:
+        _wait(f"postgresql://{address}")
+        yield Postgres(f"postgresql+asyncpg://{address}", container)
+    finally:
+        container.remove(force=True, v=True)
+
+
+def _wait(url: str) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            return psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
