@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from prefect import flow, get_client
-from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Running
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Running
 
 from deployments import services
 from deployments.server.automations import RETRY
