@@ -18,6 +18,11 @@ class Postgres(NamedTuple):
     url: str
     container: Any
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Environment of a Prefect server that keeps its state here."""
+        return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": self.url}
+
 
 @contextmanager
 def postgres(image: str = "postgres:17") -> Iterator[Postgres]:

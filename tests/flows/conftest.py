@@ -18,6 +18,7 @@ from deployments import services
 from deployments.demo import cluster
 from deployments.demo.world import NO_DIGEST, Settings
 from tasks import containers
+from tests.databases import postgres
 from tests.ports import free_port
 
 TICKETS = Path(__file__).parents[1] / "samples" / "tickets"
@@ -39,7 +40,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iter
     port, registry_port = free_port(4300), free_port(5100)
     env = services.worker_environment(folder / "prefect", port, home, config)
     with ExitStack() as stack:
-        server = stack.enter_context(services.prefect_server(folder / "prefect", port))
+        database = stack.enter_context(postgres())
+        server = stack.enter_context(services.prefect_server(folder / "prefect", port, **database.settings))
         stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
         server.wait_ready()
         services.deploy(env)

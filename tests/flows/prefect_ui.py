@@ -65,8 +65,9 @@ class RunPage:
 
     def submit(self) -> None:
         """Sends the form."""
-        with self.page.expect_response(lambda r: r.url.endswith("/resume")):
+        with self.page.expect_response(lambda r: r.url.endswith("/resume")) as answer:
             self.page.locator(".p-modal").get_by_role("button", name="Submit").click()
+        assert answer.value.ok, answer.value.text()
 
     def submit_nothing(self) -> None:
         """Clicks Submit where the form cannot be sent as it is."""

@@ -26,7 +26,7 @@ SECRET = "s3cret-of-the-links-" + "x" * 20
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[Servers]:
     made = Servers(tmp_path_factory.mktemp("approval"))
     try:
         made.start()

@@ -41,8 +41,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iter
     env = services.worker_environment(folder / "prefect", port, home, config)
     with ExitStack() as stack:
         database = stack.enter_context(postgres())
-        settings = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database.url}
-        prefect = stack.enter_context(services.prefect_server(folder / "prefect", port, **settings))
+        prefect = stack.enter_context(services.prefect_server(folder / "prefect", port, **database.settings))
         stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
         prefect.wait_ready()
         stack.enter_context(temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}))
@@ -55,8 +54,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iter
             port=port,
             registry=f"127.0.0.1:{registry_port}",
             prefect=prefect,
-            database=database.container,
-            settings=settings,
+            database=database,
             stack=stack,
         )
 
@@ -184,7 +182,7 @@ def test_a_server_that_is_killed_and_comes_back_loses_no_release(small: Any, wor
     os.killpg(servers.prefect.process.pid, signal.SIGKILL)
     servers.prefect.process.wait(10)
     servers.prefect = servers.stack.enter_context(
-        services.prefect_server(servers.folder / "prefect", servers.port, **servers.settings)
+        services.prefect_server(servers.folder / "prefect", servers.port, **servers.database.settings)
     )
     servers.prefect.wait_ready()
     back = datetime.now(UTC).isoformat()
@@ -201,8 +199,8 @@ def test_a_database_that_is_stopped_and_comes_back_loses_no_release(small: Any, 
     work()
     run = small.start(small.first)
     assert until(lambda: ("soak of ring canary begins", "Completed") in small.steps(run), 240)
-    small.servers.database.stop()
+    small.servers.database.container.stop()
     time.sleep(AWAY_SECONDS)  # the next ring would begin meanwhile
-    small.servers.database.start()
+    small.servers.database.container.start()
     assert ends(small, run).name == "Completed"
     assert moved(small) == ONCE

@@ -51,6 +51,11 @@ def at_places(rounds: int) -> list[Case]:
     return [_at(place, number) for number in range(1, rounds + 1) for place in PLACES]
 
 
+def once_at_places() -> list[Case]:
+    """Every place once, as in the first or the second round."""
+    return [_at(place, 1 + number % 2) for number, place in enumerate(PLACES)]
+
+
 def at_random(count: int) -> list[Case]:
     """Kills at moments that are the same in every run of the tests, as parts (0 to 1) of an undisturbed run's time."""
     chance = random.Random("at random")

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.failpoints import PLACES
-from tests.reliability.killing import LARGE, Case, Trial, at_places, at_random
+from tests.reliability.killing import LARGE, Case, Trial, at_places, at_random, once_at_places
 from tests.reliability.releases import Releases
 
 pytestmark = pytest.mark.slow
-PLACED = at_places(5 if LARGE else 2)
-MOMENTS = at_random(200 if LARGE else 10)
+PLACED = at_places(5) if LARGE else once_at_places()
+MOMENTS = at_random(200 if LARGE else 8)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def client(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Itera
     folder, port = tmp_path_factory.mktemp("prefect"), free_port(4500)
     with (
         postgres() as database,
-        services.prefect_server(folder, port, PREFECT_SERVER_DATABASE_CONNECTION_URL=database.url) as server,
+        services.prefect_server(folder, port, **database.settings) as server,
         temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}),
     ):
         server.wait_ready()
