@@ -95,10 +95,26 @@ def done(app: str, request: ReleaseRequest, line: str, subject: str, url: str) -
     )
 
 
+def begins_again(attempt: int, attempts: int) -> str:
+    """What to do about a crash that the server's automation answers by itself; empty after the last attempt."""
+    if not 0 < attempt < attempts:
+        return ""
+    return f"nothing yet: it begins again by itself in a minute or two, attempt {attempt + 1} of {attempts}; if not, {RETRY}"
+
+
 def failed(
-    app: str, request: ReleaseRequest | None, subject: str, error: BaseException | None, line: str, url: str
+    app: str,
+    request: ReleaseRequest | None,
+    subject: str,
+    error: BaseException | None,
+    line: str,
+    url: str,
+    next_step: str = "",
 ) -> Message:
-    """Tells that a release, or without a request the night, ended badly; `line` is of `problem`."""
+    """Tells that a release, or without a request the night, ended badly; `line` is of `problem`.
+
+    `next_step` stands where it is given, whatever the error advises.
+    """
     what = f"release {request.commit[:7]}" if request else "the nightly run"
     reasons = error.reasons if isinstance(error, SlipwayError) else ()
     facts = tuple(reason.what.split("\n")[0] for reason in reasons) or (line,)
@@ -110,7 +126,7 @@ def failed(
         what=f"{app}: {what} {line if len(line) < 80 else line.partition(':')[0]}",
         subject=subject,
         facts=facts,
-        next_step=steps[0] if steps and not isinstance(error, ServiceUnavailable) else RETRY,
+        next_step=next_step or (steps[0] if steps and not isinstance(error, ServiceUnavailable) else RETRY),
         command="slipway release" if refused_by_checks else "",
         url=url,
     )

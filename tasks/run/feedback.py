@@ -28,6 +28,7 @@ from tasks.output import printable
 from tasks.run import commit_status
 from tasks.run.approval_link import link
 from tasks.run.page import run_url
+from tasks.run.watchdog import ATTEMPTS
 from tasks.secrets.masking import mask
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,8 @@ def _end(config: Config, run: Any, state: Any) -> None:
     else:
         error = value if isinstance(value, BaseException) else None
         line = wording.problem(error, QUIET.lower() if state.name == QUIET else word, state.message or "")
-        message = wording.failed(config.app.name, request, _subject(config, request), error, line, url)
+        again = wording.begins_again(run.run_count, ATTEMPTS) if word == "crashed" else ""
+        message = wording.failed(config.app.name, request, _subject(config, request), error, line, url, again)
     if request:
         commit_status.tell(config, run.id, request, "success" if word == "done" else "failure", lambda _: line)
     if state.name != QUIET:

@@ -128,6 +128,13 @@ def test_trouble_that_may_pass_a_crash_and_a_cancelled_run_ask_for_a_retry() -> 
         assert wording.RETRY in wording.failed("shop", REQUEST, "", error, said, URL).plain()
 
 
+def test_a_crash_that_begins_again_by_itself_asks_nobody_to_do_anything() -> None:
+    steps = [wording.begins_again(attempt, 3) for attempt in (0, 1, 2, 3)]
+    assert [bool(step) for step in steps] == [False, True, True, False]
+    message = wording.failed("shop", REQUEST, "", None, "crashed", URL, steps[2])
+    assert "nothing yet: it begins again by itself in a minute or two, attempt 3 of 3" in message.plain()
+
+
 def test_a_night_that_crashed_is_told_to_those_who_want_to_hear_of_nights() -> None:
     message = wording.failed("shop", None, "", None, "crashed", URL)
     assert (message.event, message.title) == ("nightly", "shop: the nightly run crashed")
