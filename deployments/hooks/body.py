@@ -43,7 +43,7 @@ class Bodies:
                     self._take(reading, chunk)
         except TimeoutError:
             if reading.cut:
-                raise Rejected(429, "too much is sent at once", CLOSE | RETRY) from None
+                raise _too_much() from None
             raise Rejected(408, "the body did not come in time", CLOSE) from None
         except ClientDisconnect:
             raise Rejected(400, "the body is not whole", CLOSE) from None
@@ -52,6 +52,8 @@ class Bodies:
         return bytes(reading.data)
 
     def _take(self, reading: _Reading, chunk: bytes) -> None:
+        if reading.cut:  # a part had come before its task heard of the cut: nobody would count that off again
+            raise _too_much()
         reading.data += chunk
         self._held += len(chunk)
         if len(reading.data) > self.max_bytes:
@@ -64,10 +66,14 @@ class Bodies:
         self._let_go(oldest)
         oldest.data = bytearray()
         if oldest is own:
-            raise Rejected(429, "too much is sent at once", CLOSE | RETRY)
+            raise _too_much()
         oldest.deadline.reschedule(0)
 
     def _let_go(self, reading: _Reading) -> None:
         if reading in self._readings:
             del self._readings[reading]
             self._held -= len(reading.data)
+
+
+def _too_much() -> Rejected:
+    return Rejected(429, "too much is sent at once", CLOSE | RETRY)

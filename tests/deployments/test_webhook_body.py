@@ -70,6 +70,29 @@ def test_the_oldest_gives_way_when_too_much_comes_at_once() -> None:
     assert not other
 
 
+def test_what_comes_after_the_cut_in_the_same_turn_is_not_held_for_ever() -> None:
+    async def fed(parts: asyncio.Queue) -> AsyncIterator[bytes]:
+        while part := await parts.get():
+            yield part
+
+    async def read() -> list:
+        bodies = Bodies(max_bytes=10, seconds=30, all_bytes=15)
+        old, new = asyncio.Queue(), asyncio.Queue()
+        tasks = [asyncio.create_task(bodies.read(request(fed(parts)))) for parts in (old, new)]
+        old.put_nowait(b"x" * 8)
+        await asyncio.sleep(0.01)
+        for part in (b"y" * 8, b""):  # cuts the old one, whose next part is there in the same turn of the loop
+            new.put_nowait(part)
+        for part in (b"x" * 2, b""):
+            old.put_nowait(part)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        return [*ended, await bodies.read(request(whole(b"z" * 10)))] + [bodies._held]
+
+    old, new, after, held = asyncio.run(read())
+    assert isinstance(old, Rejected) and old.status == 429
+    assert (new, after, held) == (b"y" * 8, b"z" * 10, 0)
+
+
 def test_what_was_refused_holds_nothing() -> None:
     async def read() -> None:
         bodies = Bodies(max_bytes=10, seconds=0.01, all_bytes=10)
