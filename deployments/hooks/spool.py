@@ -1,5 +1,6 @@
 """What was accepted and is not yet a run, on disk: one file for each delivery, and one that says what was asked for last."""
 
+import errno
 import logging
 import os
 import secrets
@@ -9,13 +10,15 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from tasks.errors import ServiceUnavailable
+from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.models import CommitId, Value
 
 log = logging.getLogger(__name__)
 MOST = 10_000
 REMEMBERED = 200
 NEW, BROKEN = ".new", ".broken"
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What keeps this process from reading any file at this moment, and says nothing of the file."""
 
 
 class Hint(Value):
@@ -77,7 +80,10 @@ class Spool:
         return max(0.0, time.time() - int(names[0][:20]) / 1e9) if names else 0.0
 
     def waiting(self) -> list[Waiting]:
-        """All hints, oldest first. What cannot be read is put aside: it must not keep the others waiting."""
+        """All hints, oldest first. What cannot be read is put aside: it must not keep the others waiting.
+
+        Raises `ServiceUnavailable` when nothing can be read now, and puts nothing aside then.
+        """
         return [w for w in map(self._read, self._names()) if w]
 
     def remove(self, waiting: list[Waiting]) -> None:
@@ -92,12 +98,16 @@ class Spool:
 
     @property
     def asked(self) -> Asked:
-        """What was asked for. A file that cannot be read is as none: Prefect's own key still lets no run be made twice."""
+        """What was asked for. A file that cannot be read is as none: Prefect's own key still lets no run be made twice.
+
+        Raises `ServiceUnavailable` as `waiting`.
+        """
         try:
             return Asked.model_validate_json((self.folder / "asked").read_bytes())
         except FileNotFoundError:
             return Asked()
         except (OSError, ValidationError) as error:
+            self._require_readable(error)
             log.error("%s cannot be read and is made anew: %s", self.folder / "asked", type(error).__name__)
             return Asked()
 
@@ -107,7 +117,11 @@ class Spool:
         self._write("asked", Asked(last=commit, commits=commits).model_dump_json())
 
     def _names(self) -> list[str]:
-        return sorted(p.name for p in self.folder.glob("*.json"))
+        # A glob takes a folder that cannot be read for an empty one.
+        try:
+            return sorted(path.name for path in self.folder.iterdir() if path.suffix == ".json")
+        except OSError as error:
+            raise self._not_now(error) from error
 
     def _read(self, name: str) -> Waiting | None:
         path = self.folder / name
@@ -116,9 +130,19 @@ class Spool:
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
+            self._require_readable(error)
             log.error("%s cannot be read and is put aside: %s", path, type(error).__name__)
             path.rename(path.with_suffix(BROKEN))
             return None
+
+    def _require_readable(self, error: Exception) -> None:
+        """Raises `ServiceUnavailable` for what will pass: a promised delivery is not put aside for that."""
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise self._not_now(error) from error
+
+    def _not_now(self, error: OSError) -> SlipwayError:
+        what = f"what waits cannot be read now: {error.strerror}"
+        return ServiceUnavailable.because(what, str(self.folder), "allow more open files, or mend the disk")
 
     def _write(self, name: str, text: str) -> None:
         new = self.folder / f"{name}.{secrets.token_hex(4)}{NEW}"

@@ -1,5 +1,7 @@
 """What is accepted stays until it is dealt with, in the order in which it came, whatever lies beside it."""
 
+import os
+import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,6 +55,23 @@ def test_what_cannot_be_read_keeps_nothing_waiting(tmp_path: Path, content: byte
     assert spool.asked.last is None
     spool.record(hint(1).commit)
     assert Spool(tmp_path).asked.last == hint(1).commit
+
+
+def test_nothing_is_put_aside_because_a_flood_holds_every_open_file(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    name = spool.add(hint(1))
+    spool.record(hint(0).commit)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as last:  # it has the lowest number that was free
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, hard))
+        try:
+            for read in (spool.waiting, lambda: spool._read(name), lambda: spool.asked):
+                with pytest.raises(ServiceUnavailable, match="Too many open files"):
+                    read()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [w.hint.commit for w in spool.waiting()] == [hint(1).commit]
+    assert (spool.count, spool.asked.last) == (1, hint(0).commit)
 
 
 def test_a_file_that_was_not_finished_was_never_accepted(tmp_path: Path) -> None:
