@@ -13,6 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from deployments.approve import command as approve
 from deployments.approve.html import STYLE, answered_page, question_page, refusal_page
+from deployments.hooks.answers import Rejected
+from deployments.hooks.body import SECONDS, Bodies
 from tasks.config.model import Config
 from tasks.errors import ConfigInvalid, ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.run.approval_link import Claim, NotOurs, read
@@ -39,7 +41,7 @@ def router(configs: Iterable[Config]) -> APIRouter:
 
     The form's address is the signed link itself, so no other site can send it. Keep these addresses out of access logs.
     """
-    linked, routes = [c for c in configs if c.approval.link], APIRouter()
+    linked, routes, bodies = [c for c in configs if c.approval.link], APIRouter(), Bodies(MAX_BYTES, SECONDS)
 
     @routes.get("/approve/{token}", response_class=HTMLResponse)
     def look(token: str) -> Response:
@@ -47,9 +49,11 @@ def router(configs: Iterable[Config]) -> APIRouter:
 
     @routes.post("/approve/{token}", response_class=HTMLResponse)
     async def send(token: str, request: Request) -> Response:
-        body = await _body(request)
-        if body is None:
-            return _page(refusal_page("the form is too large", ""), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        try:
+            body = await bodies.read(request)
+        except Rejected as rejected:
+            page = refusal_page(rejected.title, "Open the link again, and answer with a shorter note.")
+            return _page(page, rejected.status, rejected.headers)
         return await run_in_threadpool(_told, lambda: _send(linked, token, body))
 
     return routes
@@ -116,8 +120,8 @@ def _told(answer: Callable[[], Response]) -> Response:
         return _page(refusal_page(reason.what, reason.next_step), codes.get(type(error), HTTPStatus.CONFLICT))
 
 
-def _page(html: str, code: int = HTTPStatus.OK) -> Response:
-    return HTMLResponse(html, status_code=code, headers=HEADERS)
+def _page(html: str, code: int = HTTPStatus.OK, more: dict[str, str] | None = None) -> Response:
+    return HTMLResponse(html, status_code=code, headers=HEADERS | (more or {}))
 
 
 def _fields(body: bytes) -> dict[str, str]:
@@ -125,13 +129,3 @@ def _fields(body: bytes) -> dict[str, str]:
         return {k: v[-1] for k, v in parse_qs(body.decode(), max_num_fields=10).items()}
     except ValueError:  # not UTF-8, or more fields than the form has
         return {}
-
-
-async def _body(request: Request) -> bytes | None:
-    """The raw body; None when it is longer than any form here."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            return None
-    return bytes(body)

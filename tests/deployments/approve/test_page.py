@@ -1,12 +1,15 @@
 """The page behind an approval link: what it shows of hostile text, its headers, and what strangers learn."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.requests import Request
 
+from deployments.approve import page as pages
 from deployments.approve.command import LONGEST_NOTE, Answer, Waiting
 from deployments.approve.html import answered_page, question_page
 from deployments.approve.page import MAX_BYTES, router
@@ -89,6 +92,25 @@ def test_only_a_form_that_decides_is_read(config: Config) -> None:
     for body in (b"", b"decision=maybe", b"decision=", b"\xff\xfe", b"&".join(b"a=1" for _ in range(50)), b"{}"):
         answer = here.post(address(config), content=body)
         assert (answer.status_code, "Nothing was decided" in answer.text) == (422, True), body
+
+
+def test_a_form_that_does_not_end_holds_no_connection(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "SECONDS", 0.1)
+    routes, sent = [r for r in router((config,)).routes if "POST" in r.methods], []
+
+    async def receive() -> dict[str, Any]:
+        if not sent:
+            sent.append(1)
+            return {"type": "http.request", "body": b"decision=approve", "more_body": True}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def ask() -> Any:
+        request = Request({"type": "http", "method": "POST", "headers": [], "path": "/"}, receive)
+        return await asyncio.wait_for(routes[0].endpoint("x", request), 5)
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
 
 
 def test_other_methods_do_nothing(config: Config) -> None:
