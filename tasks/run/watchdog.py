@@ -15,7 +15,7 @@ import httpx
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, LogFilter
 from prefect.client.schemas.sorting import LogSort
-from prefect.exceptions import PrefectException, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectException, PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,6 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._quiet: dict[Any, _Quiet] = {}
-        self._limits: dict[Any, float] = {}
 
     def look(self, client: Any, now: float) -> list[str]:
         """Looks at every run that should be alive, gives up those that are not, and says what it did.
@@ -53,7 +52,7 @@ class Watchdog:
             sign, before = _sign_of_life(client, run), self._quiet.get(run.id)
             heard[run.id] = before if before and before.sign == sign else _Quiet(sign, now)
             quiet = now - heard[run.id].since
-            if quiet > self._limit(client, run) and (told := _give_up(client, run, quiet)):
+            if quiet > LOOK_SECONDS and quiet > _limit(client, run) and (told := _give_up(client, run, quiet)):
                 done.append(told)
         self._quiet = heard
         return done
@@ -61,16 +60,6 @@ class Watchdog:
     def forget(self) -> None:
         """Begins anew: nothing could be heard for a while, so nobody was silent."""
         self._quiet.clear()
-
-    def _limit(self, client: Any, run: Any) -> float:
-        if run.state.type.value == "PENDING":
-            return PENDING_SECONDS
-        if run.deployment_id not in self._limits:
-            settings = client.read_deployment(run.deployment_id).job_variables or {}
-            self._limits[run.deployment_id] = MISSED * float(
-                (settings.get("env") or {}).get(FREQUENCY, DEFAULT_FREQUENCY)
-            )
-        return self._limits[run.deployment_id]
 
 
 def watch(stop: threading.Event, tell: Callable[[str], None] = log.warning) -> None:
@@ -87,6 +76,9 @@ def watch(stop: threading.Event, tell: Callable[[str], None] = log.warning) -> N
         except (httpx.HTTPError, PrefectException) as error:
             dog.forget()
             log.info("the Prefect server does not answer: %s", str(error).partition(" for url")[0])
+        except Exception as error:  # noqa: BLE001 - what a proxy answers in its own words must not end the watch for good
+            dog.forget()
+            log.warning("the Prefect server cannot be understood: %s: %s", type(error).__name__, error)
 
 
 def _runs(client: Any) -> list[Any]:
@@ -98,6 +90,17 @@ def _runs(client: Any) -> list[Any]:
         }
     )
     return list(client.read_flow_runs(flow_run_filter=wanted))
+
+
+def _limit(client: Any, run: Any) -> float:
+    """Seconds of silence after which a run is given up, by how often it was told to be heard."""
+    if run.state.type.value == "PENDING":
+        return PENDING_SECONDS
+    try:
+        settings = client.read_deployment(run.deployment_id).job_variables or {}
+        return MISSED * float((settings.get("env") or {}).get(FREQUENCY) or DEFAULT_FREQUENCY)
+    except (ObjectNotFound, ValueError):  # the deployment was deleted, or says what is no number
+        return MISSED * DEFAULT_FREQUENCY
 
 
 def _sign_of_life(client: Any, run: Any) -> str:

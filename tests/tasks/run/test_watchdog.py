@@ -1,14 +1,19 @@
 """Whom the watchdog gives up, on a real Prefect server and by a clock of the test's own."""
 
+import contextvars
+import http.server
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from prefect import flow, get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Pending, Running, Suspended
 from prefect.testing.utilities import prefect_test_harness
 
-from tasks.run.watchdog import ATTEMPTS, FREQUENCY, PENDING_SECONDS, TAG, Watchdog
+from tasks.run import watchdog
+from tasks.run.watchdog import ATTEMPTS, DEFAULT_FREQUENCY, FREQUENCY, MISSED, PENDING_SECONDS, TAG, Watchdog
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +111,59 @@ def test_a_server_that_was_away_makes_nobody_look_dead(kennel: Kennel) -> None:
     kennel.dog.forget()
     assert kennel.after(600) == []
     assert kennel.state(run) == "Running"
+
+
+def test_a_run_whose_deployment_is_gone_keeps_nobody_from_being_given_up(kennel: Kennel) -> None:
+    run = kennel.run(Running())
+    kennel.client.delete_deployment(kennel.deployment)
+    kennel.deployment = kennel.client.create_deployment(
+        kennel.client.create_flow(released), "other", tags=[TAG], job_variables={"env": {FREQUENCY: "30"}}
+    )
+    other = kennel.run(Running())
+    kennel.after(0)
+    assert len(kennel.after(91)) == 1
+    assert (kennel.state(run), kennel.state(other)) == ("Running", "Crashed")
+    assert len(kennel.after(MISSED * DEFAULT_FREQUENCY - 90)) == 1
+    assert kennel.state(run) == "Crashed"
+
+
+@pytest.mark.parametrize("frequency", ["", "often"])
+def test_a_frequency_that_is_no_number_is_prefects_own(kennel: Kennel, frequency: str) -> None:
+    kennel.deployment = kennel.client.create_deployment(
+        kennel.client.create_flow(released), "d", tags=[TAG], job_variables={"env": {FREQUENCY: frequency}}
+    )
+    kennel.run(Running())
+    kennel.after(0)
+    assert kennel.after(91) == []
+    assert len(kennel.after(MISSED * DEFAULT_FREQUENCY - 90)) == 1
+
+
+def test_an_answer_that_is_not_prefects_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, stop = [], threading.Event()
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if len(asked) == 3:
+                stop.set()
+            self.send_response(200)
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        do_POST = do_GET
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.01)
+    with http.server.HTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{proxy.server_port}/api"}):
+            context = contextvars.copy_context()
+            threading.Thread(target=context.run, args=(watchdog.watch, stop), daemon=True).start()
+            assert stop.wait(30)
+        proxy.shutdown()
 
 
 def test_a_cancelled_run_whose_worker_is_gone_ends_as_cancelled(kennel: Kennel) -> None:
