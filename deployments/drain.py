@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import psutil
 
@@ -34,7 +36,7 @@ def run_worker() -> int:
     argv = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--with-healthcheck"]
     child = subprocess.Popen([sys.executable, "-m", *argv, "--name", socket.gethostname()])
     while child.poll() is None and not stop.wait(LOOK_SECONDS):
-        pass
+        _open_pool()  # again, where the server did not take it at once
     if child.poll() is None:
         _drain(child)
     return child.wait()
@@ -72,25 +74,39 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 def _pause_pool() -> None:
-    (home() / "draining").touch()
-    _set_paused(True)
+    """The note comes first: a stop that is killed in between must not leave a pool paused that nobody opens."""
+    if not _is_paused():
+        (home() / "draining").touch()
+        _set_paused(True)
 
 
 def _open_pool() -> None:
-    if (home() / "draining").exists():
-        _set_paused(False)
+    """Opens what a stop has paused, by its note, which stays until the server has taken that."""
+    if (home() / "draining").exists() and _set_paused(False):
         (home() / "draining").unlink()
 
 
-def _set_paused(paused: bool) -> None:
-    """A server that is away must not keep a worker from stopping: then runs may begin until it has."""
+def _is_paused() -> bool:
+    """Whether a person has paused the pool, or another worker's stop; False too when the server does not answer."""
+    return any(_asked(lambda client: [client.read_work_pool(POOL).is_paused]))
+
+
+def _set_paused(paused: bool) -> bool:
+    """Whether the server took it. One that is away must not keep a worker from stopping: then runs may begin until it has."""
+    from prefect.client.schemas.actions import WorkPoolUpdate
+
+    return bool(_asked(lambda client: [client.update_work_pool(POOL, WorkPoolUpdate(is_paused=paused)) or True]))
+
+
+def _asked(question: Callable[[Any], list[bool]]) -> list[bool]:
+    """What the server says; nothing where it says nothing."""
     import httpx
     from prefect import get_client
-    from prefect.client.schemas.actions import WorkPoolUpdate
-    from prefect.exceptions import PrefectHTTPStatusError
+    from prefect.exceptions import PrefectException, PrefectHTTPStatusError
 
     try:
         with get_client(sync_client=True) as client:
-            client.update_work_pool(POOL, WorkPoolUpdate(is_paused=paused))
-    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
-        log.warning("the work pool %s could not be %s: %s", POOL, "paused" if paused else "opened", error)
+            return question(client)
+    except (httpx.HTTPError, PrefectHTTPStatusError, PrefectException) as error:
+        log.warning("the work pool %s can be neither paused nor opened now: %s", POOL, error)
+        return []

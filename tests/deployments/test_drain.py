@@ -23,7 +23,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[bytes]
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     monkeypatch.setattr(drain, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(drain, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(drain, "_set_paused", lambda paused: None)  # the real one is tested with a real server
+    monkeypatch.setattr(drain, "_pause_pool", lambda: None)  # the real one is tested with a real server
     argv = [sys.executable, "-c", WORKER]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
