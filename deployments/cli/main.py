@@ -309,6 +309,8 @@ def _followed(run: Any, quiet: bool) -> Any:
 
 def _request(commit: str, gates: list[str], reason: str, by: str) -> Any:
     """What the release is asked for. Raises `ConfigInvalid` for an override that policy does not allow, or without a reason."""
+    from pydantic import ValidationError
+
     from tasks.models import Override, ReleaseRequest
 
     allowed = _load().policy.override
@@ -320,7 +322,12 @@ def _request(commit: str, gates: list[str], reason: str, by: str) -> Any:
         )
     if gates and not reason.strip():
         raise ConfigInvalid.because("an override needs its reason", "--override", "add --reason WHY")
-    overrides = tuple(Override(gate=g, reason=reason.strip(), by=by or getpass.getuser()) for g in dict.fromkeys(gates))
+    given = {"reason": reason.strip(), "by": by.strip() or getpass.getuser()}
+    try:
+        overrides = tuple(Override.model_validate({"gate": g, **given}) for g in dict.fromkeys(gates))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigInvalid.because(first["msg"], f"--{first['loc'][0]}", "say it in fewer words") from None
     return ReleaseRequest(commit=commit, overrides=overrides)
 
 

@@ -253,3 +253,6 @@ def test_an_override_that_policy_does_not_allow_is_refused_before_any_server_is_
         assert (done.returncode, f"{gate} may not be overridden" in done.stderr) == (2, True)
         assert "allows freeze, soak, e2e" in done.stderr
     assert slipway("release", "--override", "e2e", **shop.env).returncode == 2
+    for option, said in (("--reason", "x" * 501), ("--by", "x" * 101)):
+        done = slipway("release", "--override", "e2e", "--reason", "x", option, said, **shop.env)
+        assert (done.returncode, f"where: {option}" in done.stderr, "next:" in done.stderr) == (2, True, True)
