@@ -76,7 +76,13 @@ def _send(configs: list[Config], token: str, body: bytes) -> Response:
     decision = said.get("decision", "")
     if decision not in ("approve", "reject"):
         raise ConfigInvalid.because("nothing was decided", "", "press one of the two buttons")
-    approve.answer(_shown(claim), decision, claim.by or said.get("by", ""), said.get("note", ""))  # type: ignore[arg-type]
+    try:
+        approve.answer(_shown(claim), decision, claim.by or said.get("by", ""), said.get("note", ""))  # type: ignore[arg-type]
+    except ConfigInvalid:
+        raise
+    except ReleaseRefused:  # pressed twice, or somebody else was quicker: the page says what counts
+        if approve.answered(claim.run, claim.ring, claim.plan) is None:
+            raise
     return RedirectResponse(f"/approve/{token}", status_code=HTTPStatus.SEE_OTHER, headers=HEADERS)
 
 
