@@ -68,7 +68,10 @@ class Mirror:
     @classmethod
     def open(cls, url: str) -> "Mirror":
         """Opens the mirror of `url` under the Slipway home, making it when it is not there."""
-        readable = re.sub(r"[^A-Za-z0-9.]+", "-", url).strip("-")[-80:]
+        bare = re.sub(
+            r"//[^/]*@", "//", url
+        )  # a folder's name stands in process lists and errors: no password belongs there
+        readable = re.sub(r"[^A-Za-z0-9.]+", "-", bare).strip("-")[-80:]
         directory = home() / "mirrors" / f"{readable}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
         if not (directory / "HEAD").exists():
             cls._make(directory, url)

@@ -30,6 +30,14 @@ def refs(mirror: Mirror) -> list[str]:
     return mirror.run("for-each-ref", "--format=%(refname)", FETCHING).split()
 
 
+def test_a_mirrors_folder_is_not_named_after_a_password() -> None:
+    one, other = (Mirror.open(f"https://kari:{secret}@git.example/shop/app.git") for secret in ("Pa55+w0rd@x", "old"))
+    for mirror in (one, other):
+        assert mirror.directory.name.startswith("https-git.example-shop-app.git-")
+    assert one.directory != other.directory
+    assert Mirror.open("git@git.example:shop/app.git").directory.name.startswith("git-git.example-shop-app.git-")
+
+
 def test_a_fetch_is_not_in_the_way_of_locks_that_a_killed_git_left(repository: Callable[[str], Any]) -> None:
     remote = repository("remote")
     remote.commit({"a": "1"})
