@@ -85,8 +85,9 @@ async def _answer(
 def _state(receiver: Receiver) -> APIRouter:
     router = APIRouter()
 
+    # Not in a thread: pages that wait for git or Prefect may hold them all, and a probe must not take the receiver away for that.
     @router.get("/health")
-    def health() -> dict[str, object]:
+    async def health() -> dict[str, object]:
         """200 as long as deliveries are taken; what does not work behind them is told, without names."""
         told = receiver.metrics
         return {
