@@ -23,7 +23,7 @@ def require_authentication(api_url: str) -> None:
     if is_open(api_url) and os.environ.get(ALLOW) != "1":
         raise ReleaseRefused.because(
             "the Prefect API answers without credentials: anyone who reaches it can start releases and read every log",
-            api_url,
+            _shown(api_url),
             "set PREFECT_SERVER_API_AUTH_STRING on the server and PREFECT_API_AUTH_STRING here; "
             f"{ALLOW}=1 starts without, on a machine that nobody else reaches",
         )
@@ -31,7 +31,7 @@ def require_authentication(api_url: str) -> None:
 
 def is_open(api_url: str) -> bool:
     """Whether the API answers without credentials. Raises `ServiceUnavailable` when it does not answer at all."""
-    return _ask(api_url, None).status_code not in REFUSED
+    return _ask(_shown(api_url), None).status_code not in REFUSED
 
 
 def version(api_url: str, auth_string: str | None) -> str:
@@ -43,7 +43,7 @@ def version(api_url: str, auth_string: str | None) -> str:
     if answer.status_code in REFUSED:
         raise ReleaseRefused.because(
             "the Prefect API does not accept our credentials" if auth_string else "the Prefect API wants credentials",
-            api_url,
+            _shown(api_url),
             "set PREFECT_API_AUTH_STRING to what PREFECT_SERVER_API_AUTH_STRING is on the server",
         )
     return str(answer.json())

@@ -124,9 +124,15 @@ def test_a_stop_pauses_the_pool_and_the_next_start_opens_it_unless_a_person_paus
     with temporary_settings({PREFECT_API_URL: servers.closed, PREFECT_API_AUTH_STRING: CREDENTIALS}):
         drain._pause_pool()
         assert is_paused()
+        with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+            drain._open_pool()  # the server is away for a moment
+        assert is_paused()
         drain._open_pool()
         assert not is_paused()
         drain._set_paused(True)  # as a person does
+        drain._open_pool()
+        assert is_paused()
+        drain._pause_pool()  # a stop while a person has it paused
         drain._open_pool()
         assert is_paused()
         drain._set_paused(False)
@@ -153,6 +159,16 @@ def test_nothing_is_started_beside_an_open_server(servers: SimpleNamespace, role
     assert done.returncode == 1
     assert "answers without credentials" in done.stderr
     assert "SLIPWAY_ALLOW_NO_AUTH=1" in done.stderr
+
+
+def test_a_password_in_the_address_is_no_credential_of_ours_and_is_not_shown(servers: SimpleNamespace) -> None:
+    with_password = servers.closed.replace("://", "://slipway:a%20pass%20w0rd%20of%20the%20tests@")
+    assert not authentication.is_open(with_password)
+    with pytest.raises(ReleaseRefused) as wants:
+        authentication.version(with_password.replace("a%20", "an%20"), None)
+    with pytest.raises(ReleaseRefused) as stands_open:
+        authentication.require_authentication(servers.open.replace("://", "://kari:pass%20w0rd@"))
+    assert "w0rd" not in f"{wants.value} {stands_open.value}"
 
 
 def test_it_is_when_somebody_says_so(servers: SimpleNamespace, tmp_path: Path) -> None:

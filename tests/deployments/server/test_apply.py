@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from prefect import get_client
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments import drain, services
+from deployments import services
 from deployments.server import settings as server_settings
 from deployments.server.automations import RETRY
 from tests.ports import free_port
@@ -87,29 +86,6 @@ def test_a_server_is_brought_to_what_is_needed_and_then_left_alone(api: str, app
         (automation,) = client.read_automations_by_name(RETRY.name)
         assert client.read_deployment_by_name("release/release").tags == ["slipway"]
     assert (automation.description, automation.enabled) == (RETRY.description, False), "off is a person's decision"
-
-
-def test_a_start_opens_the_pool_that_a_stop_has_paused_and_no_other(
-    api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path))
-    monkeypatch.setattr(drain, "POOL", "stopped")
-
-    def paused() -> bool:
-        return bool(client.read_work_pool("stopped").is_paused)
-
-    with temporary_settings({PREFECT_API_URL: api}), get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name="stopped", type="process"))
-        drain._pause_pool()
-        with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-            drain._open_pool()  # the server is away for a moment
-        assert paused()
-        drain._open_pool()
-        assert not paused()
-        client.update_work_pool("stopped", WorkPoolUpdate(is_paused=True))  # by a person, before the stop
-        drain._pause_pool()
-        drain._open_pool()
-        assert paused()
 
 
 def test_a_server_that_does_not_answer_is_named(apply: Callable[..., Any]) -> None:
