@@ -84,7 +84,9 @@ class Spool:
 
         Raises `ServiceUnavailable` when nothing can be read now, and puts nothing aside then.
         """
-        return [w for w in map(self._read, self._names()) if w]
+        found = [w for w in map(self._read, self._names()) if w]
+        self._count_again()  # as long as something counts as waiting the poll leaves the branch alone
+        return found
 
     def remove(self, waiting: list[Waiting]) -> None:
         """Forgets hints that have become a run, or need none."""
@@ -93,6 +95,9 @@ class Spool:
         for one in waiting:
             (self.folder / one.name).unlink(missing_ok=True)
         _sync(self.folder)
+        self._count_again()
+
+    def _count_again(self) -> None:
         with self._lock:
             self._count = len(self._names())
 

@@ -52,6 +52,7 @@ def test_what_cannot_be_read_keeps_nothing_waiting(tmp_path: Path, content: byte
     spool.add(hint(1))
     assert [w.hint.commit for w in spool.waiting()] == [hint(1).commit]
     assert [p.suffix for p in tmp_path.glob("*.broken")] == [".broken"]
+    assert spool.count == 1, "the poll waits for what waits, and for nothing else"
     assert spool.asked.last is None
     spool.record(hint(1).commit)
     assert Spool(tmp_path).asked.last == hint(1).commit
