@@ -122,11 +122,13 @@ class Deliverer:
 
     async def _ask(self, commit: str, times: int) -> None:
         """`times`: how often it had a run before, because the branch was put back to it; then it gets another one."""
-        key = f"push:{self.hooked.webhook.repository}:{commit}" + (f":{times}" if times else "")
-        run = await runs.ask(self.hooked.webhook.deployment, commit, key)
+        deployment = self.hooked.webhook.deployment
+        # Prefect compares keys among all deployments of a flow: two apps of one repository must not share a run.
+        key = f"push:{deployment}:{self.hooked.webhook.repository}:{commit}" + (f":{times}" if times else "")
+        run = await runs.ask(deployment, commit, key)
         await asyncio.to_thread(self.spool.record, commit)
         self.metrics.asked(self.hooked.name)
-        await runs.end_overtaken(self.hooked.config, self.hooked.webhook.deployment)
+        await runs.end_overtaken(self.hooked.config, deployment)
         log.info("%s: %s is run %s", self.hooked.name, commit[:7], run)
         now = time.monotonic()
         self._gap = FIRST_GAP if now - self._not_before > LONGEST_GAP else min(LONGEST_GAP, self._gap * 2)

@@ -29,6 +29,7 @@ APPS = {
     "rewound": "github",
     "later": "github",
     "blind": "github",
+    "twin": "github",
 }
 
 
@@ -42,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
     repositories = {}
     for name in APPS:
         (folder / name).mkdir()
-        repositories[name] = Repository(folder / name)
+        repositories[name] = Repository(folder / name) if name != "twin" else repositories["github"]
     more: dict[str, dict[str, Any]] = {"lost": {"poll": 1}, "datacenter": {"repository": "TEAM/shop"}}
     configs = [
         receivers.write_config(folder, name, repositories[name].url, provider, **more.get(name, {}))
@@ -249,6 +250,14 @@ def test_one_run_for_a_commit_however_often_it_is_told(world: SimpleNamespace) -
     until(lambda: waiting(world) == 0)
     assert runs(world, "github")[-2:] == [old, new]
     assert runs(world, "github").count(old) == 1
+
+
+def test_two_apps_of_one_repository_each_have_their_run_of_a_commit(world: SimpleNamespace) -> None:
+    commit = world.repositories["github"].commit({"a": "both"})
+    for app in ("github", "twin"):
+        assert deliver(world, app, push("github", commit)).status == 202
+    for app in ("github", "twin"):
+        until(lambda app=app: runs(world, app)[-1:] == [commit])
 
 
 def test_a_lost_webhook_becomes_a_run_all_the_same(world: SimpleNamespace) -> None:
