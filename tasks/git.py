@@ -21,6 +21,7 @@ from tasks.models import Reason
 
 TIMEOUT_SECONDS = 120
 STALE_SECONDS = 3600
+CHUNK_BYTES = 1 << 20
 PACKS = 50
 # No system or user configuration, no prompts, no hooks; a repository's own content must not decide what runs here.
 ENVIRONMENT = {
@@ -123,6 +124,22 @@ class Mirror:
             message = err.strip() if isinstance(err, str) else err.decode("utf-8", "replace").strip()
             raise GitFailed(f"git {arguments[0]}: {message or f'exit code {code}'}", code, message)
         return out
+
+    def stream(self, *arguments: str) -> Iterator[bytes]:
+        """What git prints, piece by piece; git ends when nobody reads on. Raises `GitFailed`."""
+        import subprocess
+
+        process = self._git.execute(
+            ["git", *OPTIONS, *arguments], as_process=True, istream=subprocess.DEVNULL, env=ENVIRONMENT
+        )
+        try:
+            while chunk := process.stdout.read(CHUNK_BYTES):
+                yield chunk
+            process.wait()
+        except git.GitCommandError as error:
+            raise GitFailed(f"git {arguments[0]}: {error.stderr.strip()}", int(error.status or 1)) from error
+        finally:
+            process.terminate()
 
     def fetch(self, branch: str) -> str:
         """Brings the branch here and returns its tip. Raises `ServiceUnavailable` when the remote does not answer.

@@ -9,6 +9,7 @@ from prefect.cache_policies import INPUTS, RUN_ID
 from prefect.futures import PrefectFuture
 
 from tasks import steps
+from tasks.config.build import Build
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, SlipwayError
 from tasks.gitops import carries, fleet, hold, ledger, made_good, needed
@@ -143,7 +144,7 @@ def _test(config: Config, version: Version, until: float) -> Tested:
     try:
         request = ReleaseRequest(commit=version.release)
         source = steps.check_out(config, request)
-        tests = steps.build_target(config, source, config.e2e.path, config.e2e.dockerfile, None)  # type: ignore[union-attr]
+        tests = steps.build_target(config, source, config.e2e.path, Build(dockerfile=config.e2e.dockerfile), None)  # type: ignore[union-attr]
     except SlipwayError as error:
         return Tested(version=version, reasons=error.reasons)
     parts = [run_shard.submit(config, version, tests, n, shards, until) for n in range(1, shards + 1)]

@@ -21,6 +21,7 @@ from prefect.runtime import task_run as this_task
 from tasks import containers, git
 from tasks import gate as gates
 from tasks.config import file as configuration
+from tasks.config.build import Build
 from tasks.config.model import Config, Migrations
 from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
@@ -225,7 +226,7 @@ def build_test_images(config: Config, source: Source, changes: Changes, fleet: F
     if (moved := _migrations(config, changes, fleet)) and moved.tool != "sql":
         wanted[moved.component, moved.target] = config.components[moved.component]
     return {
-        (name, target): build_target.submit(config, source, component.path, component.build.dockerfile, target)
+        (name, target): build_target.submit(config, source, component.path, component.build, target)
         for (name, target), component in wanted.items()
     }
 
@@ -266,7 +267,7 @@ def run_smoke(config: Config, source: Source, changes: Changes, images: list[Pre
     """Starts the end-to-end smoke suite on the built images, when anything it could see has changed."""
     if config.e2e is None or not changes.end_to_end:
         return []
-    tests = build_target.submit(config, source, config.e2e.path, config.e2e.dockerfile, None)
+    tests = build_target.submit(config, source, config.e2e.path, Build(dockerfile=config.e2e.dockerfile), None)
     return [tests, run_end_to_end.submit(config, images, tests, "smoke")]
 
 

@@ -7,7 +7,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"source", "suites", "images", "migrations", "gitops", "forge", "rollout", "notify", "reports"}
-SHARED = {"models", "config", "secrets", "errors", "output", "command", "git", "containers", "failpoints", "yaml_path"}
+SHARED = {
+    "models",
+    "config",
+    "secrets",
+    "errors",
+    "output",
+    "command",
+    "git",
+    "containers",
+    "failpoints",
+    "yaml_path",
+    "settled",
+}
 KNOWING = {"run", "steps.py", "ring.py", "nightly.py"}
 TOP = {"flows", "tasks", "deployments", "tests", "docs"}
 

@@ -1,7 +1,7 @@
 """Reads `release.yaml`: every wrong key at once, each with file, line, key and what is allowed."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tasks.config.model import Config
 from tasks.errors import ConfigInvalid
 from tasks.models import Reason
 from tasks.secrets.known import learn_all
+from tasks.secrets.masking import mask
 
 MAX_BYTES = 1_000_000
 
@@ -52,7 +53,18 @@ def load_config(path: Path | None = None) -> Config:
     except ValidationError as error:
         raise ConfigInvalid(*(document.reason(e) for e in _said_once(error.errors()))) from error
     learn_all(config)
+    if shown := list(_shown_secrets(config)):
+        raise ConfigInvalid(*(document.reason(problem) for problem in shown))
     return config
+
+
+def _shown_secrets(config: Config) -> Iterator[dict[str, Any]]:
+    """Build arguments that hold a secret which this process knows: they could be read in the image."""
+    for name, component in config.components.items():
+        for argument, value in component.build.args.items():
+            if mask(value) != value:
+                place = ("components", name, "build", "args", argument)
+                yield {"loc": place, "type": "value_error", "msg": "holds a known secret: use build.secrets"}
 
 
 def _said_once(errors: Sequence[Any]) -> list[Any]:

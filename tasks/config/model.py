@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from tasks.config.build import Build
 from tasks.config.forge import Forge
 from tasks.config.operate import DEPLOYMENT, Addresses, Approvals, Nightly, Notification, Webhook
 from tasks.config.rollout import Rollout
@@ -36,11 +37,6 @@ class App(Section):
     )
 
 
-class Build(Section):
-    dockerfile: RelativePath = Field(default="Dockerfile", description="path in the component's folder")
-    target: Name | None = Field(default=None, description="build target of the deployed image; none: the last stage")
-
-
 class Suite(Section):
     run: str = Field(
         min_length=1, description="command, run by sh in the container; $JUNIT is where its JUnit file goes"
@@ -61,7 +57,7 @@ class Run(Section):
 class Component(Section):
     path: Folder = Field(description="folder of the component in the app's repository; . is the whole repository")
     image: ImageName = Field(description="image repository to push to, without tag")
-    build: Build = Build()
+    build: Build = Field(default=Build(), description="what the builder is given, and where its cache is")
     suites: dict[Name, Suite] = Field(default={}, description="tests and linters, by name")
     run: Run
 
@@ -226,6 +222,13 @@ class Policy(Section):
     freeze: tuple[Freeze, ...] = Field(default=(), description="times in which nothing is written")
 
 
+class GateSettings(Section):
+    fail: Literal["all", "fast"] = Field(
+        default="all",
+        description="all: every check ends, so that all reasons are told; fast: the first refusal cancels the others",
+    )
+
+
 class Config(Section):
     """The whole of `release.yaml`."""
 
@@ -241,6 +244,10 @@ class Config(Section):
     approval: Approvals = Approvals()
     notify: tuple[Notification, ...] = Field(default=(), description="who is told of what")
     nightly: Nightly = Nightly()
+    gate: GateSettings = GateSettings()
+    builds_at_once: int | None = Field(
+        default=None, ge=1, le=8, description="builds that run at once on a worker; none: one per core, 8 at most"
+    )
     addresses: Addresses = Addresses()
     postgres: str = Field(default="postgres:17", description="image of the PostgreSQL that tests and checks use")
 

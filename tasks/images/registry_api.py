@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.containers import engine
-from tasks.errors import ReleaseRefused, ServiceUnavailable
+from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable
+from tasks.models import Reason
 
 if TYPE_CHECKING:
     import httpx
@@ -76,6 +77,15 @@ class Repository:
         children = (m.get("digest", "") for m in self._json(answer).get("manifests") or ())
         return Manifest(digest, tuple(c for c in children if DIGEST.fullmatch(c)))
 
+    def content(self, digest: str) -> bytes | None:
+        """The manifest's own bytes, as the registry hands them out; None when it is not there."""
+        answer = self._ask("GET", f"manifests/{digest}", right="pull")
+        return None if answer.status_code == 404 else answer.content
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether the registry has a layer or a configuration; it may say so by pointing to another place."""
+        return self._ask("HEAD", f"blobs/{digest}", right="pull").status_code != 404
+
     def delete(self, digest: str) -> bool:
         """Takes a manifest away with every tag that names it; False when it was gone already.
 
@@ -98,7 +108,11 @@ class Repository:
             answer = self._send(method, where)
         if answer.is_success or answer.status_code in (404, 405):
             return answer
+        if method == "HEAD" and answer.has_redirect_location:  # it is there, in a store of its own
+            return answer
         said = f"HTTP {answer.status_code}"
+        if answer.status_code == 429:
+            raise rate_limited(self.name, retry_after(answer.headers.get("Retry-After", "")))
         if answer.status_code in (401, 403):
             raise ReleaseRefused.because(
                 f"the registry does not allow it ({said})",
@@ -144,6 +158,21 @@ class Repository:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceUnavailable.because(f"no token for the registry: {type(error).__name__}", self.name) from error
         return f"Bearer {token}" if token else ""
+
+
+def rate_limited(where: str, seconds: float) -> RateLimited:
+    """The error for a registry that wants fewer requests."""
+    reason = Reason(
+        what="the registry wants fewer requests (HTTP 429)",
+        where=where,
+        next_step=f"wait {seconds:.0f} s and retry; `docker login`, or a mirror of your own, raises the limit",
+    )
+    return RateLimited(reason, retry_after_seconds=seconds)
+
+
+def retry_after(header: str) -> float:
+    """Seconds that a `Retry-After` asks for, 300 at most; a minute where it says nothing that can be read."""
+    return min(float(header), 300.0) if header.isdigit() else 60.0
 
 
 def _basic(user: str, password: str) -> str:

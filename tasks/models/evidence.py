@@ -39,6 +39,7 @@ class Image(Value):
     revision: CommitId
     tree: str
     built: bool = Field(description="False: its content was in the registry already")
+    built_by: str = Field(default="", description="the builder; empty when it was not built now")
     seconds: float
 
     @property

@@ -191,7 +191,7 @@ def images_section(release: Release) -> str:
             "component": i.component,
             "image": f"`{i.reference}`",
             "commit": i.revision[:7],
-            "": "built" if i.built else "reused",
+            "": f"built by {i.built_by}".removesuffix(" by ") if i.built else "reused",
         }
         for i in release.images
     ]

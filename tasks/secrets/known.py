@@ -24,7 +24,7 @@ PLACES = re.compile(r"(_FILE|_PATH|_DIR|_FOLDER|_ENV|_NAME|_SECONDS|_TTL)$")
 """What these name is where a secret is, or how long it lives."""
 TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.~%-]{16,}")
 USERINFO = re.compile(r"://([^/@\s'\"]*)@")
-FILES, VARIABLES = ("secret_file", "token_file"), ("secret_env", "token_env")
+FILES, VARIABLES = ("secret_file", "token_file", "key_file"), ("secret_env", "token_env")
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 LARGEST = 100_000
 

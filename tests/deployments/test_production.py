@@ -173,8 +173,17 @@ def production(tmp_path_factory: pytest.TempPathFactory, customers: Customers, a
 def build(target: str) -> None:
     from tasks.images import builder
 
-    argv = [builder.program(), "build", "--quiet", "--target", target, "--tag", f"slipway-test/{target}", str(HERE)]
-    subprocess.run(argv, env=builder.environment(), check=True, capture_output=True)
+    argv = [
+        builder.find().program,
+        "build",
+        "--quiet",
+        "--target",
+        target,
+        "--tag",
+        f"slipway-test/{target}",
+        str(HERE),
+    ]
+    subprocess.run(argv, env=builder.environment(builder.find()), check=True, capture_output=True)
 
 
 def load_base_image(stack: Production) -> None:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.command import CommandFailed
+from tasks.config.build import Build
 from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.errors import ReleaseRefused, ServiceUnavailable
@@ -19,29 +20,6 @@ from tasks.models import ComponentChange, Deployed, ReleaseRequest, Source
 from tasks.source.checkout import check_out
 
 pytestmark = pytest.mark.usefixtures("base_images")
-DOCKERFILE = "FROM python:3.13-slim AS test\nCOPY main.py .\nFROM test\nARG COMMIT\nENV COMMIT=$COMMIT\n"
-
-
-@pytest.fixture
-def app(repository: Callable, registry_address: str, tmp_path: Path) -> SimpleNamespace:
-    """An app of one component."""
-    app, image = repository("app"), f"{registry_address}/{tmp_path.name.lower().strip('_').replace('_', '-')}"
-    config = Config.model_validate(
-        {
-            "app": {"name": "shop", "repository": app.url},
-            "components": {"api": {"path": "api", "image": image, "run": {"port": 80}}},
-            "gitops": {"repository": app.url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
-            "rings": [{"name": "all", "customers": "*"}],
-            "rollout": {"versions": {"api": "/version"}},
-        }
-    )
-
-    def push(**files: str) -> tuple[Source, ComponentChange]:
-        commit = app.commit({f"api/{k.replace('_', '.')}": v for k, v in {"Dockerfile": DOCKERFILE, **files}.items()})
-        source = check_out(config, ReleaseRequest(commit=commit))
-        return source, ComponentChange(name="api", tree=source.trees["api"], changed=True)
-
-    return SimpleNamespace(config=config, push=push, image=image, work=app.work)
 
 
 def test_an_image_is_built_pushed_and_named_by_digest(app: SimpleNamespace) -> None:
@@ -82,15 +60,15 @@ def test_a_failing_build_shows_its_end_and_pushes_nothing(app: SimpleNamespace) 
 
 def test_a_missing_target_is_told_in_the_builders_words(app: SimpleNamespace) -> None:
     source, _ = app.push(main_py="print(3)\n")
-    with pytest.raises(CommandFailed, match="nothing-like-it"):
-        build_target(app.config, source, "api", "Dockerfile", "nothing-like-it")
+    with pytest.raises(ReleaseRefused, match="nothing-like-it"):
+        build_target(app.config, source, "api", Build(), "nothing-like-it")
 
 
 def test_a_test_image_is_built_once_per_content(app: SimpleNamespace) -> None:
     source, _ = app.push(main_py="print(4)\n")
-    name = build_target(app.config, source, "api", "Dockerfile", "test")
+    name = build_target(app.config, source, "api", Build(), "test")
     made = engine().images.get(name).id
-    assert build_target(app.config, source, "api", "Dockerfile", "test") == name
+    assert build_target(app.config, source, "api", Build(), "test") == name
     assert engine().images.get(name).id == made
     engine().images.remove(name, force=True)
 

@@ -60,13 +60,13 @@ def with_revisions(shop: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
     yield make
     for name in names:
-        subprocess.run([builder.program(), "rmi", "--force", name], capture_output=True, check=False)
+        subprocess.run([builder.find().program, "rmi", "--force", name], capture_output=True, check=False)
 
 
 def built(folder: Path, name: str, *options: str) -> str:
     subprocess.run(
-        [builder.program(), "build", "--quiet", "--tag", name, *options, str(folder)],
-        env=builder.environment(),
+        [builder.find().program, "build", "--quiet", "--tag", name, *options, str(folder)],
+        env=builder.environment(builder.find()),
         check=True,
     )
     return name

@@ -33,15 +33,15 @@ def image(folder: Path, *names: str) -> str:
     """An image of the product with these migrations, on one that has psycopg."""
     base = "slipway/test-shop-backend"
     shop = Path(__file__).parents[3] / "deployments/demo/shop/backend"
-    run = {"env": builder.environment(), "check": True}
-    subprocess.run([builder.program(), "build", "--quiet", "--tag", base, "--target", "test", str(shop)], **run)
+    run = {"env": builder.environment(builder.find()), "check": True}
+    subprocess.run([builder.find().program, "build", "--quiet", "--tag", base, "--target", "test", str(shop)], **run)
     (folder / "m").mkdir(parents=True)
     (folder / "up.py").write_text(UP)
     for name in names:
         (folder / "m" / f"{name}.sql").write_text(FILES[name])
     (folder / "Dockerfile").write_text(f"FROM {base}\nCOPY m /m\nCOPY up.py /up.py\n")
     name = f"slipway/test-command-{len(names)}"
-    subprocess.run([builder.program(), "build", "--quiet", "--tag", name, str(folder)], **run)
+    subprocess.run([builder.find().program, "build", "--quiet", "--tag", name, str(folder)], **run)
     return name
 
 
@@ -66,7 +66,7 @@ def fleet(config: Config, tmp_path: Path) -> Callable[..., Fleet]:
     from tasks.images import registry as images
 
     repository = config.components["api"].image
-    subprocess.run([builder.program(), "tag", image(tmp_path / "old", "1"), f"{repository}:old"], check=True)
+    subprocess.run([builder.find().program, "tag", image(tmp_path / "old", "1"), f"{repository}:old"], check=True)
     deployed = Deployed(digest=images.push(repository, "old"), revision="1" * 40, tree="2" * 40)
     customer = Customer(name="bre", ring="all", release="1" * 40, components={"api": deployed}, head="1")
     return Fleet(tip="0" * 40, customers=(customer,))

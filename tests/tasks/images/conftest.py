@@ -1,0 +1,40 @@
+"""Situations of builds: an app of one component with a repository in the real registry."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tasks.config.model import Config
+from tasks.models import ComponentChange, ReleaseRequest, Source
+from tasks.source.checkout import check_out
+
+DOCKERFILE = "FROM python:3.13-slim AS test\nCOPY main.py .\nFROM test\nARG COMMIT\nENV COMMIT=$COMMIT\n"
+
+
+@pytest.fixture
+def app(repository: Callable, registry_address: str, tmp_path: Path) -> SimpleNamespace:
+    """An app of one component; `configured(build=...)` is its configuration with other settings."""
+    app, image = repository("app"), f"{registry_address}/{tmp_path.name.lower().strip('_').replace('_', '-')}"
+    config = Config.model_validate(
+        {
+            "app": {"name": "shop", "repository": app.url},
+            "components": {"api": {"path": "api", "image": image, "run": {"port": 80}}},
+            "gitops": {"repository": app.url, "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]}},
+            "rings": [{"name": "all", "customers": "*"}],
+            "rollout": {"versions": {"api": "/version"}},
+        }
+    )
+
+    def push(**files: str) -> tuple[Source, ComponentChange]:
+        commit = app.commit({f"api/{k.replace('_', '.')}": v for k, v in {"Dockerfile": DOCKERFILE, **files}.items()})
+        source = check_out(config, ReleaseRequest(commit=commit))
+        return source, ComponentChange(name="api", tree=source.trees["api"], changed=True)
+
+    def configured(image: str = image, **build: Any) -> Config:
+        component = {"path": "api", "image": image, "build": build, "run": {"port": 80}}
+        return Config.model_validate(config.model_dump(mode="json", by_alias=True) | {"components": {"api": component}})
+
+    return SimpleNamespace(config=config, configured=configured, push=push, image=image, work=app.work)
