@@ -32,6 +32,10 @@ class CommandFailed(ReleaseRefused):
         self.tail = tuple(tail)
 
 
+class TimedOut(CommandFailed):
+    """A program was ended at its time limit."""
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -57,7 +61,7 @@ def run(
         code = process.wait()
     if isinstance(watch.error, CommandFailed):
         reason = watch.error.reasons[0]
-        raise CommandFailed(reason.what, reason.where, reason.next_step, tail)
+        raise type(watch.error)(reason.what, reason.where, reason.next_step, tail)
     if watch.error:
         raise watch.error
     if code:
@@ -102,7 +106,7 @@ def _in_time(name: str, seconds: float, where: str) -> Stop:
     def late() -> SlipwayError | None:
         if time.monotonic() < deadline:
             return None
-        return CommandFailed(
+        return TimedOut(
             f"{name}: stopped after its limit of {seconds:g} s", where, "raise the timeout, or find what hangs"
         )
 

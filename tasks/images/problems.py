@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tasks.command import CommandFailed
+from tasks.command import CommandFailed, TimedOut
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.images import dockerfile
 from tasks.images.builder import HOW_TO_GET
@@ -48,6 +48,8 @@ class Failed:
 
 def explain(failed: Failed) -> SlipwayError:
     """The error in plain words; one that is not known keeps the builder's last lines, with the line of its step."""
+    if isinstance(failed.error, TimedOut):
+        return _of_step(failed, "raise build.timeout, or find what hangs")
     said = "\n".join(failed.error.tail)
     for pattern, answer in ANSWERS:
         if (match := pattern.search(said)) and (error := answer(failed, match, said)):
@@ -55,10 +57,10 @@ def explain(failed: Failed) -> SlipwayError:
     return _of_step(failed)
 
 
-def _of_step(failed: Failed) -> CommandFailed:
+def _of_step(failed: Failed, next_step: str = "") -> CommandFailed:
     reason, line = failed.error.reasons[0], failed.line
     where = f"{failed.file}, line {line}; {reason.where}" if line else reason.where
-    return CommandFailed(reason.what.split("\n")[0], where, reason.next_step, failed.error.tail)
+    return CommandFailed(reason.what.split("\n")[0], where, next_step or reason.next_step, failed.error.tail)
 
 
 def _syntax(failed: Failed, match: re.Match[str], _: str) -> SlipwayError:
@@ -104,7 +106,7 @@ def _missing_file(failed: Failed, match: re.Match[str], _: str) -> SlipwayError:
 
 
 def _base(failed: Failed, match: re.Match[str], said: str) -> SlipwayError:
-    image = match[1].removesuffix(":")
+    image = next(filter(None, match.groups())).removesuffix(":")
     line = dockerfile.line_of_image(failed.text, image) or failed.line
     if AWAY.search(said):
         return failed.because(
@@ -133,7 +135,7 @@ ANSWERS: Sequence[tuple[re.Pattern[str], Answer]] = [
     (re.compile(r"failed to resolve source metadata for (\S+?):"), _base),
     (re.compile(r"pull access denied for ([^\s,]+)|manifest for (\S+) not found"), _base),
     (
-        re.compile(r"failed to (?:compute cache key|calculate checksum)[^\"]*\"([^\"]+)\": not found", re.M),
+        re.compile(r"failed to (?:compute cache key|calculate checksum).*?\"([^\"]+)\":? not found"),
         _missing_file,
     ),
     (re.compile(r"(?:COPY|ADD) failed: .*?(?:stat|file not found in build context.*?: stat) (\S+?): "), _missing_file),

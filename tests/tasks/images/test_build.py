@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +11,11 @@ import pytest
 
 from tasks.command import CommandFailed
 from tasks.config.build import Build
-from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.images import registry
 from tasks.images.build import build_image, build_target
-from tasks.models import ComponentChange, Deployed, ReleaseRequest, Source
-from tasks.source.checkout import check_out
+from tasks.models import Deployed
 
 pytestmark = pytest.mark.usefixtures("base_images")
 

@@ -39,7 +39,7 @@ def test_a_builders_step_and_an_image_have_their_lines() -> None:
         ("# syntax=docker/dockerfile:1\nFROM a", (1, "# syntax=")),
         ("#check=skip=all\nFROM a", (1, "# check=")),
         ("FROM a\n# syntax=docker/dockerfile:1", None),
-        ("# escape=`\nFROM a\nRUN x `\n  --mount=type=cache,target=/c y", (3, "RUN --mount")),
+        ("# escape=`\nFROM a\nRUN `\n  --mount=type=cache,target=/c y", (3, "RUN --mount")),
         ("FROM a\nRUN --mount=type=cache,target=/c true", (2, "RUN --mount")),
         ("FROM a\nRUN --network=none true", (2, "RUN --network")),
         ("FROM a\nRUN <<EOF\necho\nEOF", (2, "RUN <<EOF")),
