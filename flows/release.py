@@ -47,7 +47,7 @@ def prove(config: Config, request: ReleaseRequest, source: Source, fleet: Fleet,
     suites = steps.run_suites(config, changes, tools)
     migrations = steps.check_migrations(config, source, changes, fleet, tools)
     smoke = steps.run_smoke(config, source, changes, images)
-    return steps.gate(source, [*images, *tools.values(), *suites, *migrations, *smoke], request.overrides)
+    return steps.gate(config, source, [*images, *tools.values(), *suites, *migrations, *smoke], request.overrides)
 
 
 def promote(config: Config, request: ReleaseRequest, plan: Plan) -> tuple[dict[str, str], rings.Moved]:

@@ -22,6 +22,7 @@ from tasks.models import (
     Source,
     SuiteResult,
 )
+from tasks.settled import NotNeeded
 
 Verdict = Image | SuiteResult | MigrationReport | Compatibility | str | Exception
 
@@ -30,11 +31,10 @@ def gate(verdicts: Sequence[Verdict], overrides: Sequence[Override] = ()) -> Evi
     """The evidence of a release that may go on. Raises all refusals as one when any check said no.
 
     A check that could not run because an earlier one failed adds no reason of its own, unless it is the only one. What an
-    override lets pass refuses nothing and stays in the evidence with its reasons (`passed`).
+    override lets pass refuses nothing and stays in the evidence with its reasons (`passed`). One that was cancelled had no say.
     """
     overridden = passed(verdicts, overrides)
-    gates = {o.override.gate for o in overridden}
-    refusals = [v for v in verdicts if isinstance(v, SlipwayError) and gate_of(v) not in gates]
+    refusals = [v for v in verdicts if isinstance(v, SlipwayError) and refuses(v, overrides)]
     unforeseen = [v for v in verdicts if isinstance(v, Exception) and not isinstance(v, SlipwayError)]
     if refusals:
         raise combine(refusals)
@@ -42,6 +42,13 @@ def gate(verdicts: Sequence[Verdict], overrides: Sequence[Override] = ()) -> Evi
         raise combine([_unforeseen(e) for e in unforeseen])
     reach("gate:passed")
     return evidence(verdicts).model_copy(update={"overridden": overridden})
+
+
+def refuses(verdict: Verdict, overrides: Sequence[Override]) -> bool:
+    """Whether this verdict alone stops the release, whatever the others say."""
+    if not isinstance(verdict, SlipwayError) or isinstance(verdict, NotNeeded):
+        return False
+    return gate_of(verdict) not in {o.gate for o in overrides}
 
 
 def gate_of(error: SlipwayError) -> Gate | None:
@@ -85,6 +92,7 @@ def evidence(verdicts: Sequence[Verdict]) -> Evidence:
         suites=tuple(v for v in values if isinstance(v, SuiteResult)),
         migrations=next((v for v in values if isinstance(v, MigrationReport)), None),
         compatibility=tuple(v for v in values if isinstance(v, Compatibility)),
+        cancelled=tuple(v.reasons[0].what for v in verdicts if isinstance(v, NotNeeded)),
     )
 
 

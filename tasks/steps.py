@@ -13,7 +13,6 @@ from uuid import UUID
 from prefect import get_client
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.exceptions import UnfinishedRun
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
 from prefect.runtime import task_run as this_task
@@ -66,6 +65,8 @@ from tasks.run.masked import create_markdown_artifact, create_table_artifact, le
 from tasks.run.question import end_wait as end_wait
 from tasks.run.record import spans
 from tasks.run.turn import turn
+from tasks.run.verdicts import as_long_as_needed
+from tasks.run.verdicts import verdicts as await_verdicts
 from tasks.secrets.known import learn_all
 from tasks.secrets.masking import errors_masked as errors_masked
 from tasks.source import changes as comparing
@@ -95,6 +96,11 @@ def _while_going_on(write: Callable[..., Any]) -> Callable[..., Any]:
     return write_while_going_on
 
 
+def _check(check: Callable[..., Any], **names: str) -> Any:
+    """What the gate waits for: it is cancelled when its result is needed no more."""
+    return task(as_long_as_needed(check), **names, **STORED, **RETRIED)
+
+
 def _of_customers() -> str:
     """`edit fjord`, or `edit 25 customers, aal to dal`."""
     names = this_task.parameters["customers"]
@@ -110,19 +116,13 @@ newest_release = task(
     comparing.newest_release, name="newest release", task_run_name="newest release", **STORED, **RETRIED
 )
 find_changes = task(comparing.find_changes, name="find changes", task_run_name="find changes", **STORED, **RETRIED)
-build_image = task(build.build_image, name="build image", task_run_name="image {change.name}", **STORED, **RETRIED)
-build_target = task(build.build_target, name="build test image", task_run_name="test image {path}", **STORED, **RETRIED)
-run_suite = task(unit.run_suite, name="run suite", task_run_name="{component} {suite}", **STORED, **RETRIED)
-run_end_to_end = task(end_to_end.run_end_to_end, name="end to end", task_run_name="e2e {which}", **STORED, **RETRIED)
-judge_migrations = task(
-    check.check_migrations, name="check migrations", task_run_name="check migrations", **STORED, **RETRIED
-)
-judge_compatibility = task(
-    compatibility.check_compatibility,
-    name="check compatibility",
-    task_run_name="compatibility {running.digest}",
-    **STORED,
-    **RETRIED,
+build_image = _check(build.build_image, name="build image", task_run_name="image {change.name}")
+build_target = _check(build.build_target, name="build test image", task_run_name="test image {path}")
+run_suite = _check(unit.run_suite, name="run suite", task_run_name="{component} {suite}")
+run_end_to_end = _check(end_to_end.run_end_to_end, name="end to end", task_run_name="e2e {which}")
+judge_migrations = _check(check.check_migrations, name="check migrations", task_run_name="check migrations")
+judge_compatibility = _check(
+    compatibility.check_compatibility, name="check compatibility", task_run_name="compatibility {running.digest}"
 )
 make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED, **RETRIED)
 edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED, **RETRIED)
@@ -271,10 +271,12 @@ def run_smoke(config: Config, source: Source, changes: Changes, images: list[Pre
     return [tests, run_end_to_end.submit(config, images, tests, "smoke")]
 
 
-def gate(source: Source, checks: Sequence[PrefectFuture], overrides: Sequence[Override] = ()) -> Evidence:
-    """Waits for every check, shows the tests, and lets the release pass or refuses it with all reasons."""
+def gate(
+    config: Config, source: Source, checks: Sequence[PrefectFuture], overrides: Sequence[Override] = ()
+) -> Evidence:
+    """Waits for every check that is needed, shows the tests, and lets the release pass or refuses it with all reasons."""
     try:
-        verdicts = [_verdict(check) for check in checks]
+        verdicts = await_verdicts(checks, config.gate.fail, partial(gates.refuses, overrides=overrides))
     except BaseException:  # Cancel and SIGTERM arrive here; the suites' threads end as soon as their containers do
         containers.remove_leftovers(containers.run_id())
         raise
@@ -289,13 +291,6 @@ def gate(source: Source, checks: Sequence[PrefectFuture], overrides: Sequence[Ov
         refused.headline = wording.failed_checks(evidence)
         create_markdown_artifact(reports.refusal(source, refused.reasons, evidence), key="release")
         raise
-
-
-def _verdict(check: PrefectFuture) -> Any:
-    try:
-        return check.result(raise_on_failure=False)
-    except UnfinishedRun as error:  # it was never begun, because a step whose result it needs failed
-        return error
 
 
 def show_plan(plan: Plan) -> None:

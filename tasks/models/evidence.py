@@ -132,4 +132,5 @@ class Evidence(Value):
     suites: tuple[SuiteResult, ...] = ()
     migrations: MigrationReport | None = None
     compatibility: tuple[Compatibility, ...] = ()
+    cancelled: tuple[str, ...] = Field(default=(), description="checks that were ended because nobody needed them")
     overridden: tuple[Overridden, ...] = Field(default=(), description="gates that a person let the release pass")

@@ -86,9 +86,11 @@ def replaced(older: Sequence[tuple[str, str, str]]) -> str:
 def refusal(source: Source, reasons: Sequence[Reason], evidence: Evidence) -> str:
     """Markdown: nothing was written, and every reason why."""
     blocks = "\n\n".join(f"```\n{_plain(str(r))}\n```" for r in reasons)
+    cancelled = "".join(f"- {_cell(check)}\n" for check in evidence.cancelled)
+    ended = f"## Cancelled\n\n{cancelled}\n" if cancelled else ""
     return (
         f"# Refused: {_title(source.commit, source.subject)}\n\nNothing was written to the GitOps repository; every customer keeps "
-        f"what it runs. {len(reasons)} reason{'s' if len(reasons) != 1 else ''}:\n\n{blocks}\n\n{tests_section(evidence)}"
+        f"what it runs. {len(reasons)} reason{'s' if len(reasons) != 1 else ''}:\n\n{blocks}\n\n{ended}{tests_section(evidence)}"
     )
 
 
