@@ -55,7 +55,7 @@ class HostileRegistry:
 
 
 @contextmanager
-def hostile_registry(behind: str, port: int) -> Iterator[HostileRegistry]:
+def hostile_registry(behind: str, port: int = 0) -> Iterator[HostileRegistry]:
     registry = HostileRegistry(behind)
 
     class Handler(BaseHTTPRequestHandler):

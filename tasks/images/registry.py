@@ -86,6 +86,10 @@ def refused_push(where: str, said: str) -> SlipwayError:
             where,
             "make room there (`nightly.unused_images: delete` helps, then its own garbage collection), then retry the run",
         )
+    if re.search("unknown blob|blob unknown", said):
+        return ServiceUnavailable.because(
+            f"the registry has lost a layer: {said}", where, "see its storage, then retry the run: it pushes again"
+        )
     return ServiceUnavailable.because(
         f"the push did not end well: {said}", where, "check that the registry runs, has room, and `docker login`"
     )
