@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployments.demo.world import open_world
-from tests import bench_gitops, bench_migrations, bench_receiver, bench_yaml
+from tests import bench_builds, bench_gitops, bench_migrations, bench_receiver, bench_yaml
 
 PROGRAM = str(Path(sys.executable).parent / "slipway")
 
@@ -59,6 +59,7 @@ def main() -> None:
             "git show of one file (the raw tool)", ["git", "-C", str(world.gitops_remote), "show", "main:README.md"], 5
         )
         _clean(env)
+    bench_builds.main()
     bench_gitops.main()
     bench_receiver.main()
     bench_migrations.main()

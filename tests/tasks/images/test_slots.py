@@ -1,6 +1,5 @@
 """No more builds at once than `builds_at_once`, of all threads and processes with one Slipway home."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -79,9 +78,3 @@ def test_one_that_waits_is_not_begun_when_nobody_needs_it(elsewhere: subprocess.
                 pass
         finally:
             settled.begin_again()
-
-
-def test_without_a_setting_there_is_one_for_each_core() -> None:
-    with build_slot("x", None):
-        held = list((Path(os.environ["SLIPWAY_HOME"]) / "locks" / "builds").iterdir())
-    assert 1 <= len(held) <= 8
