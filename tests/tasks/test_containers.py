@@ -11,6 +11,7 @@ import pytest
 from docker.errors import APIError
 
 from tasks import containers
+from tasks.containers import network as networks
 from tasks.containers import postgres, private_network, remove_leftovers, run_command, running
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 
@@ -72,7 +73,7 @@ def test_a_private_network_is_one_without_a_way_out() -> None:
 
 def test_a_network_that_cannot_be_made_says_what_to_do() -> None:
     with pytest.raises(ServiceUnavailable, match=r"(?s)cannot be made: .*docker network prune"):
-        containers._create_network("bridge")  # a name that is taken, for an Engine without addresses
+        networks._create_network("bridge")  # a name that is taken, for an Engine without addresses
 
 
 def test_an_unknown_image_is_refused_by_name() -> None:

@@ -1,0 +1,64 @@
+"""The Docker Engine, the real one through its SDK; what is made there carries the run's label, so that it is found again."""
+
+import logging
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tasks.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    import docker
+
+log = logging.getLogger(__name__)
+RUN_LABEL = "slipway.run"
+
+
+@cache
+def engine() -> "docker.DockerClient":
+    """The Docker Engine. Raises `ServiceUnavailable` saying where it was looked for and how to start it."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=120)
+        client.ping()
+    except DockerException as error:
+        where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        raise ServiceUnavailable.because(
+            f"no Docker Engine: {error}", where, "start it (`systemctl start docker`, or `dockerd`), or set DOCKER_HOST"
+        ) from error
+    return client
+
+
+def run_id() -> str:
+    """What containers of this run are labelled with: the Prefect flow run, or this process outside of one."""
+    return os.environ.get("PREFECT__FLOW_RUN_ID") or f"process-{os.getpid()}"
+
+
+def have(image: str) -> None:
+    """Pulls the image unless this Engine has it. Raises `ServiceUnavailable` when the registry does not hand it out."""
+    from docker.errors import APIError, ImageNotFound
+
+    try:
+        engine().images.get(image)
+    except ImageNotFound:
+        try:
+            engine().images.pull(image)
+        except APIError as error:
+            raise ServiceUnavailable.because(
+                f"cannot be pulled: {error.explanation or error}", image, "check the registry"
+            ) from error
+
+
+def quietly(clean_up: Callable[[], object]) -> None:
+    """Cleaning up must not hide why it was needed; what stays is logged and found by its label."""
+    from docker.errors import DockerException, NotFound
+
+    try:
+        clean_up()
+    except NotFound:
+        return
+    except DockerException as error:
+        log.warning("left behind: %s", error)

@@ -1,0 +1,97 @@
+"""A container lives as long as a `with` block."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tasks.containers.engine import RUN_LABEL, engine, quietly, run_id
+from tasks.errors import ReleaseRefused, ServiceUnavailable
+from tasks.failpoints import reach
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+
+MEMORY_LIMIT = "3g"
+PROCESS_LIMIT = 2048
+
+
+@contextmanager
+def running(
+    image: str,
+    network: "Network",
+    *,
+    alias: str,
+    env: Mapping[str, str] | None = None,
+    command: list[str] | None = None,
+    tmpfs: Mapping[str, str] | None = None,
+) -> Iterator["Container"]:
+    """A container that serves beside others under `alias`; killed and removed at the end of the block."""
+    with created(image, network, alias=alias, env=env, command=command, tmpfs=tmpfs) as container:
+        start(container)
+        yield container
+
+
+@contextmanager
+def created(
+    image: str,
+    network: "Network",
+    *,
+    alias: str,
+    env: Mapping[str, str] | None,
+    command: list[str] | None,
+    tmpfs: Mapping[str, str] | None = None,
+    stdin: bool = False,
+) -> Iterator["Container"]:
+    """A container that is not started yet; killed and removed at the end of the block.
+
+    Raises `ReleaseRefused` when this Engine has no such image.
+    """
+    from docker.errors import APIError, ImageNotFound
+
+    client = engine()
+    try:
+        container = client.containers.create(
+            image,
+            command,
+            environment=dict(env or {}),
+            labels={RUN_LABEL: run_id()},
+            network=network.name,
+            networking_config={network.name: client.api.create_endpoint_config(aliases=[alias])},
+            tmpfs=dict(tmpfs or {}),
+            mem_limit=MEMORY_LIMIT,
+            pids_limit=PROCESS_LIMIT,
+            shm_size="256m",
+            stdin_open=stdin,
+        )
+    except ImageNotFound as error:
+        raise ReleaseRefused.because(
+            f"there is no image {image}",
+            "the Docker Engine of this worker",
+            f"docker pull {image}, or correct the name in release.yaml",
+        ) from error
+    except APIError as error:
+        raise ServiceUnavailable.because(
+            f"a container could not be made: {error}", image, "see the Docker Engine's log"
+        ) from error
+    reach("container:made")
+    try:
+        yield container
+    finally:
+        quietly(lambda: container.remove(force=True, v=True))
+        reach("container:removed")
+
+
+def start(container: "Container") -> None:
+    """Starts it. Raises `ReleaseRefused` when its command or user cannot be run."""
+    from docker.errors import APIError
+
+    try:
+        container.start()
+    except APIError as error:
+        raise ReleaseRefused.because(
+            f"a container did not start: {error.explanation or error}",
+            str(container.image),
+            "mend its command or its user",
+        ) from error
+    reach("container:started")
