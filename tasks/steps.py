@@ -71,7 +71,7 @@ from tasks.secrets.known import learn_all
 from tasks.secrets.masking import errors_masked as errors_masked
 from tasks.source import changes as comparing
 from tasks.source import checkout
-from tasks.suites import end_to_end, unit
+from tasks.suites import end_to_end, host, unit
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -222,6 +222,7 @@ def build_test_images(config: Config, source: Source, changes: Changes, fleet: F
         for change in changes.components
         if change.changed
         for suite in config.components[change.name].suites.values()
+        if suite.on == "image"
     }
     if (moved := _migrations(config, changes, fleet)) and moved.tool != "sql":
         wanted[moved.component, moved.target] = config.components[moved.component]
@@ -234,7 +235,7 @@ def build_test_images(config: Config, source: Source, changes: Changes, fleet: F
 def run_suites(config: Config, changes: Changes, images: TestImages) -> list[PrefectFuture]:
     """Starts every suite of every changed component."""
     return [
-        run_suite.submit(config, change.name, suite, images[change.name, settings.target])
+        run_suite.submit(config, change.name, suite, images.get((change.name, settings.target)), change.tree)
         for change in changes.components
         if change.changed
         for suite, settings in config.components[change.name].suites.items()
@@ -279,6 +280,7 @@ def gate(
         verdicts = await_verdicts(checks, config.gate.fail, partial(gates.refuses, overrides=overrides))
     except BaseException:  # Cancel and SIGTERM arrive here; the suites' threads end as soon as their containers do
         containers.remove_leftovers(containers.run_id())
+        host.end_all()
         raise
     evidence = gates.evidence(verdicts)
     if evidence.suites:

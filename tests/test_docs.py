@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tasks.config.file import load_config
 from tasks.config.model import Config, Target
 from tasks.migrations.rules.every import RULES
 from tasks.migrations.rules.page import page
@@ -74,6 +75,16 @@ def test_rings_and_the_forge_are_settings() -> None:
     rollout = {**whole["rollout"], **example.pop("rollout")}
     gitops = {**whole["gitops"], "forge": yaml.safe_load(forge[1])}
     Config.model_validate({**whole, **example, "rollout": rollout, "gitops": gitops})
+
+
+def test_suites_are_settings(tmp_path: Path) -> None:
+    """Read as release.yaml is: the key `on` is a truth value for other readers of YAML."""
+    (whole,) = blocks("README.md")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", (DOCS / "testing.md").read_text(), re.DOTALL | re.MULTILINE)
+    whole = {k: v for k, v in whole.items() if k not in ("components", "policy")}
+    (tmp_path / "release.yaml").write_text(example + yaml.safe_dump(whole))
+    suites = load_config(tmp_path / "release.yaml").components["backend"].suites
+    assert (suites["device"].on, suites["unit"].limits.disk) == ("host", 1024**3)
 
 
 def test_webhooks_are_settings() -> None:

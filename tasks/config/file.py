@@ -1,6 +1,7 @@
 """Reads `release.yaml`: every wrong key at once, each with file, line, key and what is allowed."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,20 @@ def _shown_secrets(config: Config) -> Iterator[dict[str, Any]]:
                 yield {"loc": place, "type": "value_error", "msg": "holds a known secret: use build.secrets"}
 
 
+class _Loader(yaml.SafeLoader):
+    """With the booleans of YAML 1.2: the key `on` is a text, as it is for editors and for other tools."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
+        first: [(tag, form) for tag, form in known if tag != "tag:yaml.org,2002:bool"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), ["t", "T", "f", "F"]
+)
+
+
 def _said_once(errors: Sequence[Any]) -> list[Any]:
     """Without pydantic's echoes: a list whose only item is wrong is also called too short."""
     inner = [e["loc"] for e in errors]
@@ -119,7 +134,7 @@ def _parse(text: str, path: Path) -> _Document:
             f"the configuration is larger than {MAX_BYTES} bytes", str(path), "is this the right file?"
         )
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         _no_duplicates(node, path)
         return _Document(node, loader.construct_document(node) if node else None, path)

@@ -11,6 +11,7 @@ from tasks.config.build import Build
 from tasks.config.forge import Forge
 from tasks.config.operate import DEPLOYMENT, Addresses, Approvals, Nightly, Notification, Webhook
 from tasks.config.rollout import Rollout
+from tasks.config.suites import AnyService, Limits
 from tasks.config.types import (
     Duration,
     Folder,
@@ -42,9 +43,33 @@ class Suite(Section):
         min_length=1, description="command, run by sh in the container; $JUNIT is where its JUnit file goes"
     )
     target: Name = Field(default="test", description="build target of the component's Dockerfile it runs in")
-    services: tuple[Literal["postgres"], ...] = Field(default=(), description="servers beside it; sets DATABASE_URL")
+    on: Literal["image", "host"] = Field(
+        default="image",
+        description="image: in a container; host: on the worker itself, where policy.host_suites lets it",
+    )
+    services: tuple[AnyService, ...] = Field(
+        default=(), description="servers beside it: postgres, which sets DATABASE_URL, or any image by name"
+    )
     env: dict[str, str] = Field(default={}, description="environment of the container; no secrets")
-    timeout: Duration = Field(default=600, description="time limit, such as 90s or 10m")
+    timeout: Duration = Field(default=600, gt=0, description="time limit, such as 90s or 10m")
+    limits: Limits = Limits()
+    shards: int = Field(default=1, ge=1, le=64, description="how many containers it runs in at once, each a part of it")
+    tests: str | None = Field(
+        default=None,
+        description="command that prints every test (file or name), one a line; with shards $SHARD_TESTS holds the part of each",
+    )
+    allow_empty: bool = Field(default=False, description="whether it passes without a single test")
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> "Suite":
+        names = [s if isinstance(s, str) else s.name for s in self.services]
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            raise ValueError(f"services: {', '.join(twice)} is there twice")
+        if self.tests and self.shards == 1:
+            raise ValueError("tests is for a suite with shards: it says what is divided among them")
+        if self.tests and self.on == "host":
+            raise ValueError("tests is for suites in containers")
+        return self
 
 
 class Run(Section):
@@ -220,6 +245,10 @@ class Policy(Section):
         description="gates that a person may pass with a reason and a name: freeze, soak, e2e, suites, migrations",
     )
     freeze: tuple[Freeze, ...] = Field(default=(), description="times in which nothing is written")
+    host_suites: bool = Field(
+        default=False,
+        description="whether suites may run on the worker itself (on: host), where they read what its user can read",
+    )
 
 
 class GateSettings(Section):
@@ -264,6 +293,8 @@ class Config(Section):
         frozen = {n for f in self.policy.freeze for n in f.rings}
         if unknown := sorted(frozen - {r.name for r in self.rings}):
             raise ValueError(f"policy.freeze names the ring {', '.join(unknown)}, which is not there")
+        if (on_host := self._on_host()) and not self.policy.host_suites:
+            raise ValueError(f"{on_host[0]} has on: host, which policy.host_suites must allow")
         asking = [r for r in self.rings if r.pull_request]
         if asking and not self.gitops.forge:
             raise ValueError(f"ring {asking[0].name} has pull_request, but gitops.forge does not say where")
@@ -282,6 +313,12 @@ class Config(Section):
     def ring(self, name: str) -> Ring:
         """The settings of one ring."""
         return next(r for r in self.rings if r.name == name)
+
+    def _on_host(self) -> list[str]:
+        suites = [
+            (f"components.{n}.suites.{s}", suite) for n, c in self.components.items() for s, suite in c.suites.items()
+        ]
+        return [place for place, suite in suites if suite.on == "host"]
 
     def _named_components(self) -> list[tuple[str, list[str]]]:
         migrations = [self.migrations.component] if self.migrations else []

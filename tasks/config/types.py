@@ -24,6 +24,20 @@ def _seconds(value: Any) -> Any:
 
 Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str | float), Field(ge=0)]
 
+POWERS = {"k": 1, "m": 2, "g": 3}
+
+
+def _bytes(value: Any) -> Any:
+    """`512m`, `3g` or a number of bytes -> bytes; powers of 1024, as the docker program counts."""
+    if not isinstance(value, str):
+        return value
+    if not (match := re.fullmatch(r"(\d+)\s*([kmg])", value.lower())):
+        raise ValueError(f"{value!r} is not a size; write 64k, 512m or 3g")
+    return int(match[1]) * 1024 ** POWERS[match[2]]
+
+
+Size = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=str | int)]
+
 
 def _inside(path: str) -> str:
     """A path that cannot lead out of the folder it is in."""

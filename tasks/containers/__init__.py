@@ -17,3 +17,6 @@ from tasks.containers.leftovers import labelled_runs as labelled_runs
 from tasks.containers.leftovers import remove_leftovers as remove_leftovers
 from tasks.containers.lifetime import running as running
 from tasks.containers.network import private_network as private_network
+from tasks.containers.watch import Breach as Breach
+from tasks.containers.watch import Watch as Watch
+from tasks.containers.watch import size as size

@@ -55,10 +55,11 @@ def have(image: str) -> None:
 def quietly(clean_up: Callable[[], object]) -> None:
     """Cleaning up must not hide why it was needed; what stays is logged and found by its label."""
     from docker.errors import DockerException, NotFound
+    from requests import RequestException
 
     try:
         clean_up()
     except NotFound:
         return
-    except DockerException as error:
+    except (DockerException, RequestException) as error:
         log.warning("left behind: %s", error)

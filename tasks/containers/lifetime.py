@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tasks.config.suites import Limits
 from tasks.containers.engine import RUN_LABEL, engine, quietly, run_id
+from tasks.containers.limits import confined, enforced, logged, volumes
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.failpoints import reach
 
@@ -12,8 +14,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.networks import Network
 
-MEMORY_LIMIT = "3g"
-PROCESS_LIMIT = 2048
+DEFAULT = Limits()
 
 
 @contextmanager
@@ -25,9 +26,10 @@ def running(
     env: Mapping[str, str] | None = None,
     command: list[str] | None = None,
     tmpfs: Mapping[str, str] | None = None,
+    limits: Limits = DEFAULT,
 ) -> Iterator["Container"]:
     """A container that serves beside others under `alias`; killed and removed at the end of the block."""
-    with created(image, network, alias=alias, env=env, command=command, tmpfs=tmpfs) as container:
+    with created(image, network, alias=alias, env=env, command=command, tmpfs=tmpfs, limits=limits) as container:
         start(container)
         yield container
 
@@ -41,10 +43,13 @@ def created(
     env: Mapping[str, str] | None,
     command: list[str] | None,
     tmpfs: Mapping[str, str] | None = None,
+    limits: Limits = DEFAULT,
+    alone: bool = False,
     stdin: bool = False,
 ) -> Iterator["Container"]:
     """A container that is not started yet; killed and removed at the end of the block.
 
+    `alone`: it runs one command that is followed by whoever started it, and serves nobody.
     Raises `ReleaseRefused` when this Engine has no such image.
     """
     from docker.errors import APIError, ImageNotFound
@@ -58,11 +63,11 @@ def created(
             labels={RUN_LABEL: run_id()},
             network=network.name,
             networking_config={network.name: client.api.create_endpoint_config(aliases=[alias])},
-            tmpfs=dict(tmpfs or {}),
-            mem_limit=MEMORY_LIMIT,
-            pids_limit=PROCESS_LIMIT,
-            shm_size="256m",
+            tmpfs={**volumes(image, limits), **(tmpfs or {})},
             stdin_open=stdin,
+            **enforced(limits),
+            **logged(not alone),
+            **(confined() if alone else {}),
         )
     except ImageNotFound as error:
         raise ReleaseRefused.because(

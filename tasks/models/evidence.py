@@ -77,6 +77,9 @@ class SuiteResult(Value):
     skipped: int = 0
     seconds: float
     junit: bool = Field(description="False: the suite wrote no JUnit file, the exit code alone was judged")
+    coverage: float | None = Field(
+        default=None, description="share of lines that its tests ran, 0 to 1, where it says so"
+    )
 
 
 class Finding(Value):

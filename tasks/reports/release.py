@@ -23,6 +23,7 @@ def tests_table(evidence: Evidence) -> list[dict[str, object]]:
                 "passed": s.passed,
                 "skipped": s.skipped,
                 "seconds": round(s.seconds, 1),
+                **({"coverage": f"{s.coverage:.1%}"} if s.coverage is not None else {}),
             }
         )
         rows += [

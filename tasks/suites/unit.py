@@ -1,50 +1,48 @@
-"""One suite (unit tests, a linter) of one component, in a container of its own beside the services it asks for."""
+"""One suite (unit tests, a linter) of one component, or all of its shards at once."""
 
-import time
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from tasks.config.model import Config
-from tasks.containers import postgres, private_network, run_command
-from tasks.failpoints import reach
-from tasks.git import home, scratch
-from tasks.models import SuiteResult
-from tasks.suites.verdict import judge
-
-JUNIT = "/tmp/slipway-junit.xml"  # noqa: S108 - in the suite's own container
+from tasks.models import Reason, SuiteResult
+from tasks.suites.end_to_end import merged
+from tasks.suites.part import Part, listed, parts_of, run
+from tasks.suites.verdict import SuiteFailed
 
 
-def run_suite(config: Config, component: str, suite: str, image: str) -> SuiteResult:
-    """Runs the suite in `image` on a private network without a way out; each suite has its own database.
+def run_suite(config: Config, component: str, suite: str, image: str | None, tree: str) -> SuiteResult:
+    """Runs the suite in `image` on a private network without a way out, or with `on: host` in a checkout of `tree`.
 
-    The container sees the suite's own `env`, $JUNIT and, with the service, $DATABASE_URL; nothing of the worker's
-    environment. Raises `SuiteFailed` with every failed test.
+    Each shard has services, a database and a network of its own. The command sees the suite's `env`, what its services
+    set, $JUNIT, $COVERAGE, $SHARD, $SHARDS and $SHARD_TESTS; nothing of the worker's environment. Raises `SuiteFailed`.
     """
-    settings, start = config.components[component].suites[suite], time.monotonic()
-    log_file = log_path(f"{component}-{suite}")
-    with ExitStack() as stack:
-        network = stack.enter_context(private_network(f"{component}-{suite}"))
-        env = {**settings.env, "JUNIT": JUNIT, "CI": "true"}
-        if "postgres" in settings.services:
-            env["DATABASE_URL"] = stack.enter_context(postgres(network, config.postgres)).url
-        folder = stack.enter_context(scratch("suite"))
-        reach("suite:begun")
-        ended = run_command(
-            image,
-            settings.run,
-            network,
-            name=f"{component}-{suite}",
-            env=env,
-            timeout_seconds=settings.timeout,
-            log_file=log_file,
-            take={JUNIT: folder / "junit.xml"},
-        )
-        reach("suite:ended")
-        return judge(component, suite, ended, folder / "junit.xml", time.monotonic() - start, log_file)
+    whole = Part(config, component, suite, image, tree)
+    if whole.settings.shards == 1:
+        return run(whole)
+    tests = listed(whole) if whole.settings.tests else None
+    if tests == []:
+        raise _empty(component, suite, "its command `tests` names none")
+    return _all_together(whole, parts_of(whole, tests))
 
 
-def log_path(name: str) -> Path:
-    """A new file for one suite's whole output."""
-    folder = home() / "logs" / "suites"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{time.monotonic_ns() % 10**6}.log"
+def _all_together(whole: Part, parts: Sequence[Part]) -> SuiteResult:
+    """Every shard to its end, so that all failed tests are told."""
+    with ThreadPoolExecutor(len(parts), thread_name_prefix="shard") as pool:
+        futures = [pool.submit(copy_context().run, run, part) for part in parts]
+    errors = [error for f in futures if (error := f.exception())]
+    if unforeseen := [e for e in errors if not isinstance(e, SuiteFailed)]:
+        raise unforeseen[0]
+    failures = [e for e in errors if isinstance(e, SuiteFailed)]
+    results = [f.result() for f in futures if not f.exception()] + [e.result for e in failures if e.result]
+    result = merged(whole.suite, results)
+    if failures:
+        raise SuiteFailed(*dict.fromkeys(r for e in failures for r in e.reasons), result=result)
+    if result.junit and not result.passed + result.skipped and not whole.settings.allow_empty:
+        raise _empty(whole.component, whole.suite, "none of its shards ran a test", result)
+    return result
+
+
+def _empty(component: str, suite: str, why: str, result: SuiteResult | None = None) -> SuiteFailed:
+    step = f"mend its command, or set components.{component}.suites.{suite}.allow_empty in release.yaml"
+    return SuiteFailed(Reason(what=f"{component} {suite}: it ran no test: {why}", next_step=step), result=result)

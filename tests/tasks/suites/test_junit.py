@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.containers import Ended
+from tasks.containers import Breach, Ended
 from tasks.suites import junit
 from tasks.suites.verdict import SuiteFailed, judge
 
@@ -51,11 +51,11 @@ def test_a_red_exit_code_beside_a_green_file_is_a_failure(tmp_path: Path) -> Non
 
 def test_a_suite_without_a_file_is_judged_by_its_exit_code(tmp_path: Path) -> None:
     assert judge("api", "lint", Ended(exit_code=0, tail=()), tmp_path / "none", 1, tmp_path / "log").failed == ()
-    with pytest.raises(SuiteFailed, match="(?s)time limit.*last words"):
+    with pytest.raises(SuiteFailed, match=r"(?s)time limit.*1 s.*last words.*components\.api\.suites\.lint\.timeout"):
         judge(
             "api",
             "lint",
-            Ended(exit_code=137, tail=("last words",), timed_out=True),
+            Ended(exit_code=137, tail=("last words",), breach=Breach(limit="timeout", seen="it ran for more than 1 s")),
             tmp_path / "none",
             1,
             tmp_path / "log",
