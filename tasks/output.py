@@ -1,5 +1,6 @@
 """What a program says, on its way into the run's log and a file: line by line as it comes, printable, masked, bounded."""
 
+import contextlib
 import logging
 import re
 from collections import deque
@@ -18,6 +19,9 @@ SHOWN_CHARACTERS = 4_000
 LOGGED_LINES = 20_000
 """Lines of one program that go into the run's log, some 10 MB in Prefect's database; a file takes more."""
 FILE_CHARACTERS = 200_000_000
+KEPT_SECONDS = 30 * 86400
+KEPT_BYTES = 5_000_000_000
+"""All files of output together: what commits print must not fill the disk that releases need."""
 
 
 def printable(text: str) -> str:
@@ -80,6 +84,20 @@ def _states(chunks: Iterable[bytes]) -> Iterator[list[str]]:
     for text in lines_of(chunks):
         written = [printable(part.rstrip()) for part in text.rstrip("\r").split("\r")]
         yield [part for part in written[:-1] if part] + written[-1:]
+
+
+def tidy(folder: Path, now: float) -> None:
+    """Removes files of output that are a month old, and the oldest of those over 5 GB; `now` is in seconds since 1970."""
+    there = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # another process tidies up, too
+            if not path.is_dir():
+                there.append((path.lstat(), path))
+    room = KEPT_BYTES
+    for stat, path in sorted(there, key=lambda one: one[0].st_mtime, reverse=True):
+        room -= stat.st_size
+        if room < 0 or now - stat.st_mtime > KEPT_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def lines_of(chunks: Iterable[bytes], limit: int = LINE_BYTES) -> Iterator[str]:

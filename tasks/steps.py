@@ -4,6 +4,7 @@ A step's result is stored as JSON and found again by its inputs within the same 
 goes on where it stopped. What watches the world is never taken from storage.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from itertools import chain
@@ -17,7 +18,7 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
 from prefect.runtime import task_run as this_task
 
-from tasks import containers, git
+from tasks import containers, git, output
 from tasks import gate as gates
 from tasks.config import file as configuration
 from tasks.config.build import Build
@@ -346,8 +347,9 @@ def report(
 
 
 def sweep() -> None:
-    """Removes what killed processes left: earlier attempts of this run, and runs that this server knows to have ended."""
+    """Removes old output, and what killed processes left: earlier attempts of this run, and runs that have ended on this server."""
     git.tidy()
+    output.tidy(git.home() / "logs", time.time())
     containers.remove_leftovers(containers.run_id())
     ids = [run for run in containers.labelled_runs() if _is_id(run)]
     if not ids:

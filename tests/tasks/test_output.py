@@ -1,6 +1,7 @@
 """What programs print reaches log and file in order, masked, printable and within bounds, whatever pieces it comes in."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,19 @@ def test_a_very_long_line_is_short_in_the_log(tmp_path: Path, caplog: pytest.Log
     follow([b"z" * 5000 + b"\n"], "long", tmp_path / "log")
     assert caplog.messages == [f"long: {'z' * 4000} (1000 more characters)"]
     assert (tmp_path / "log").read_text() == "z" * 5000 + "\n"
+
+
+def test_old_output_goes_and_the_oldest_when_there_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "KEPT_BYTES", 25)
+    now = 100 * 86400.0
+    for number, days in enumerate((0, 1, 2, 40)):
+        path = tmp_path / f"room{number % 2}" / f"{days}.log"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x" * 10)
+        os.utime(path, (now - days * 86400,) * 2)
+    output.tidy(tmp_path, now)
+    assert {p.name for p in tmp_path.rglob("*.log")} == {"0.log", "1.log"}
+    monkeypatch.setattr(output, "KEPT_BYTES", 1000)
+    output.tidy(tmp_path, now + 30 * 86400)
+    assert {p.name for p in tmp_path.rglob("*.log")} == {"0.log"}
+    output.tidy(tmp_path / "no such folder", now)
