@@ -1,6 +1,6 @@
 """The secrets that release.yaml says are somewhere: there, long enough, readable. None is shown."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 
 from deployments.doctor.finding import Finding, from_error, ok, warning
@@ -20,14 +20,17 @@ def look(config: Config) -> Iterator[Finding]:
     else:
         yield from _secret(config.webhook, "the webhook", SHORTEST)
     if config.approval.link:
-        yield from _secret(config.approval.link, "links of approvals", SHORTEST)
+        yield from _secret(config.approval.link, "links of approvals", SHORTEST, read_secret)
     for number, notification in enumerate(config.notify, 1):
         yield from _address(notification, f"notification {number}")
 
 
-def _secret(place: Secret, purpose: str, shortest: int) -> Iterator[Finding]:
+def _secret(
+    place: Secret, purpose: str, shortest: int, read: Callable[[Secret, str, int], object] = read_secrets
+) -> Iterator[Finding]:
+    """As it is read when it is needed: only a webhook has several at once."""
     try:
-        read_secrets(place, purpose, shortest)
+        read(place, purpose, shortest)
     except ConfigInvalid as error:
         yield from from_error(AREA, error)
     else:

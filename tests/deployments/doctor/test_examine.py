@@ -122,6 +122,9 @@ def test_secrets_are_looked_at_and_not_shown(monkeypatch: pytest.MonkeyPatch, tm
     assert [f.state for f in found] == ["ok", "ok"]
     assert "en0ugh" not in str(found)
     assert "an0ther" not in str(found)
+    monkeypatch.setenv("HOOK", "long en0ugh to be a secret\nand the one that c0mes next")
+    (tmp_path / "no").write_text("long en0ugh to be a secret\nand the one that c0mes next")
+    assert [f.state for f in secrets.look(config)] == ["ok", "wrong"]  # links are signed with one
     assert [f.state for f in secrets.look(Config.model_validate(settings()))] == ["warning"]
 
 
