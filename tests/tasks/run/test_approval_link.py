@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from itsdangerous import TimestampSigner
@@ -10,6 +11,8 @@ from itsdangerous.url_safe import URLSafeTimedSerializer
 
 from tasks.config.model import Config
 from tasks.errors import ConfigInvalid, ReleaseRefused
+from tasks.models import RingPlan
+from tasks.run import feedback
 from tasks.run.approval_link import Claim, NotOurs, link, read
 from tests.reliability.world import config_for
 
@@ -48,6 +51,13 @@ def test_there_is_no_link_without_a_secret_or_an_address(tmp_path: Path) -> None
 def test_a_short_secret_signs_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="too short"):
         link(config(tmp_path, secret="short"), RUN, "all", "0" * 12, "kari")
+
+
+def test_who_is_to_answer_is_asked_without_a_link_where_none_can_be_signed(tmp_path: Path, caplog: Any) -> None:
+    ring = RingPlan(name="all", approve=True, soak_seconds=0, promotions=())
+    assert list(feedback._links(config(tmp_path), UUID(RUN), ring)) == ["answer"]
+    assert feedback._links(config(tmp_path, "short"), UUID(RUN), ring) == {}
+    assert "too short" in caplog.text and "openssl rand" in caplog.text
 
 
 def test_a_changed_link_is_not_believed_whatever_is_changed(tmp_path: Path) -> None:
