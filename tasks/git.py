@@ -15,7 +15,7 @@ from pathlib import Path
 import git
 import psutil
 
-from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.errors import ConfigInvalid, ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
 from tasks.models import Reason
 
@@ -261,9 +261,16 @@ def _is_ancestor(directory: Path, _made: int, older: str, newer: str) -> bool:
 
 
 def home() -> Path:
-    """Where mirrors, logs and scratch files live: $SLIPWAY_HOME, else ~/.cache/slipway."""
+    """Where mirrors, logs and scratch files live: $SLIPWAY_HOME, else ~/.cache/slipway. Raises `ConfigInvalid`."""
     directory = Path(os.environ.get("SLIPWAY_HOME") or Path.home() / ".cache" / "slipway")
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigInvalid.because(
+            f"the Slipway home cannot be made: {error.strerror}",
+            str(directory),
+            "set SLIPWAY_HOME to a folder that this user may write to",
+        ) from error
     return directory
 
 

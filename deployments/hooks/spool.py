@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from tasks.errors import ServiceUnavailable, SlipwayError
+from tasks.errors import ConfigInvalid, ServiceUnavailable, SlipwayError
 from tasks.models import CommitId, Value
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,16 @@ class Spool:
     """The folder of one app; for several threads. Every change is on disk, folder entry and all, when a method returns."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises `ConfigInvalid` when the folder cannot be made."""
         self.folder = folder
         self._newest, self._lock = 0, threading.Lock()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync(folder.parent)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync(folder.parent)
+        except OSError as error:
+            raise ConfigInvalid.because(
+                f"deliveries cannot be kept: {error.strerror}", str(folder), "let this user write in SLIPWAY_HOME"
+            ) from error
         for left in folder.glob(f"*{NEW}"):  # of a process that was killed before it answered
             left.unlink(missing_ok=True)
         self._count = len(self._names())

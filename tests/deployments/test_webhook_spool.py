@@ -10,7 +10,7 @@ import pytest
 
 from deployments.hooks import spool as spools
 from deployments.hooks.spool import Hint, Spool
-from tasks.errors import ServiceUnavailable
+from tasks.errors import ConfigInvalid, ServiceUnavailable
 
 
 def hint(number: int) -> Hint:
@@ -89,6 +89,13 @@ def test_what_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(spools, "MOST", 0)
     with pytest.raises(ServiceUnavailable, match="0 deliveries wait"):
         spool.add(hint(1))
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file")
+    with pytest.raises(ConfigInvalid, match="deliveries cannot be kept") as refused:
+        Spool(tmp_path / "spool" / "shop")
+    assert "SLIPWAY_HOME" in refused.value.reasons[0].next_step
 
 
 def test_what_was_asked_for_is_remembered_a_while(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tasks import git
+from tasks.errors import ConfigInvalid
 from tasks.git import FETCHING, PACKS, STALE_SECONDS, Mirror, tidy
 from tasks.gitops.push import write_blobs
 
@@ -28,6 +29,14 @@ def age(path: Path) -> None:
 
 def refs(mirror: Mirror) -> list[str]:
     return mirror.run("for-each-ref", "--format=%(refname)", FETCHING).split()
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(ConfigInvalid, match="the Slipway home cannot be made") as refused:
+        git.home()
+    assert "SLIPWAY_HOME" in refused.value.reasons[0].next_step
 
 
 def test_a_mirrors_folder_is_not_named_after_a_password() -> None:
