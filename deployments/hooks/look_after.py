@@ -22,11 +22,16 @@ def look_after(apps: Sequence[HookedApp], stop: threading.Event) -> None:
 
 
 def _tell(apps: Sequence[HookedApp], stop: threading.Event) -> None:
+    from prefect.exceptions import ObjectNotFound
+
     from tasks.run.feedback import tell_silent_ends
 
+    deployments = [(a, name) for a in apps for name in (a.webhook.deployment, a.config.nightly.deployment)]
     while not stop.wait(TELL_SECONDS):
-        for hooked in apps:
+        for hooked, deployment in deployments:
             try:
-                tell_silent_ends(hooked.config, hooked.webhook.deployment)
+                tell_silent_ends(hooked.config, deployment)
+            except ObjectNotFound:
+                continue  # nobody runs it
             except Exception as error:  # noqa: BLE001 - the watch must go on tomorrow too
                 log.warning("%s: whether runs ended silently cannot be seen: %s", hooked.name, error)

@@ -67,6 +67,11 @@ class Notification(Secret):
 
 
 class Nightly(Section):
+    deployment: str = Field(
+        default="nightly/nightly",
+        pattern=r"^[^/\s]+/[^/\s]+$",
+        description="the Prefect deployment of this app's nightly run; where several apps are released each has its own",
+    )
     shards: int = Field(default=1, ge=1, le=64, description="how many parts the full end-to-end suite runs in at once")
     unused_images: Literal["list", "delete"] = Field(
         default="list", description="what happens to images in the registry that no customer runs or may go back to"

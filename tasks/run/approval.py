@@ -16,6 +16,7 @@ from tasks.reports import release as report
 from tasks.run import question
 
 LONGEST_NAME = 100
+LONGEST_NOTE = 500
 UNITS = ((3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -97,7 +98,8 @@ def _yes(config: Config, ring: RingPlan, asked: list[question.Question]) -> Appr
 def _read(asked: question.Question) -> Approval:
     """Its answer, which the server has compared with the form: whoever cleared the hash meant the one that stood there."""
     answer = Approval(**{"plan_hash": asked.topic.rpartition("-")[2], **(asked.answer or {})})
-    return answer.model_copy(update={"approved_by": answer.approved_by.strip()})
+    note = printable(answer.note.strip())[:LONGEST_NOTE]
+    return answer.model_copy(update={"approved_by": answer.approved_by.strip(), "note": note})
 
 
 def _ending(config: Config, ring: RingPlan, last: question.Question) -> str:

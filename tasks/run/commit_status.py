@@ -20,7 +20,6 @@ from tasks.run.page import run_url
 from tasks.secrets.masking import mask
 
 log = logging.getLogger(__name__)
-CONTEXT = "slipway/release"
 NEWEST = Newest()
 Line = Callable[[Sequence[Any]], str]
 """What is said, by the states that the run has had so far."""
@@ -42,7 +41,8 @@ def tell(config: Config | None, run: UUID, request: ReleaseRequest, state: Statu
                 log.info("another run of %s tells its status", request.commit[:7])
                 return
         text = mask(status_line(line(states), request.overrides))
-        set_status(settings.app.forge, request.commit, CONTEXT, state, text, run_url(run, settings))
+        context = f"slipway/{settings.deployment.partition('/')[2]}"  # two apps may share a repository
+        set_status(settings.app.forge, request.commit, context, state, text, run_url(run, settings))
 
     if config is None or config.app.forge:
         NEWEST.hand(work)
@@ -55,8 +55,10 @@ def settle(seconds: float) -> None:
 
 def _another_is_later(client: Any, run: UUID, commit: str, states: Sequence[Any]) -> bool:
     wanted = FlowRunFilter.model_validate({"name": {"any_": [f"release {commit[:7]}"]}, "id": {"not_any_": [run]}})
+    deployment = client.read_flow_run(run).deployment_id
     others = client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=20)
-    same = [o for o in others if (o.parameters.get("request") or {}).get("commit") == commit and o.start_time]
+    begun = [o for o in others if o.deployment_id == deployment and o.start_time]
+    same = [o for o in begun if (o.parameters.get("request") or {}).get("commit") == commit]
     own = _last_at_work(states)
     theirs = [_last_at_work(client.read_flow_run_states(o.id)) for o in same]
     return any(other is not None and (own is None or other > own) for other in theirs)

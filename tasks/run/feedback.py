@@ -76,10 +76,10 @@ def ended(flow: Any, flow_run: Any, state: Any) -> None:
 
 
 def tell_silent_ends(config: Config, deployment: str) -> list[UUID]:
-    """Tells of an app's releases that ended without a process that could: with the machine, or while they slept. Returns which.
+    """Tells of runs that ended without a process that could: with the machine, or while they slept. Returns which.
 
-    For whoever looks at Prefect each minute; `deployment` is as Prefect names it. A run that ended in the last two minutes is
-    left to its own hook.
+    For whoever looks at Prefect each minute; `deployment` is that of an app's releases or of its nights, as Prefect names it. A
+    run that ended in the last two minutes is left to its own hook. Raises Prefect's `ObjectNotFound` without the deployment.
     """
     now = datetime.now(UTC)
     wanted = FlowRunFilter.model_validate(
@@ -91,7 +91,7 @@ def tell_silent_ends(config: Config, deployment: str) -> list[UUID]:
     with get_client(sync_client=True) as client:
         wanted.deployment_id = FlowRunFilterDeploymentId(any_=[client.read_deployment_by_name(deployment).id])
         runs = client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.END_TIME_DESC, limit=100)
-        silent = [run for run in runs if _request(run) and not _is_told(run)]
+        silent = [run for run in runs if not _is_told(run)]
     for run in silent:
         _guarded(lambda run=run: _end(config, run, run.state))
     commit_status.settle(SETTLE_SECONDS)
@@ -154,7 +154,11 @@ def _send(config: Config, message: Message, run: UUID, mark: str) -> None:
 
 
 def _is_told(run: Any) -> bool:
-    return run.state.name == QUIET or _told(run, _mark(run, ENDS[run.state.type.value]))
+    """A night tells by itself what it found, and what it found well needs nobody else to say so."""
+    word = ENDS[run.state.type.value]
+    if not _request(run) and (word == "done" or _told(run, NIGHT)):
+        return True
+    return run.state.name == QUIET or _told(run, _mark(run, word))
 
 
 def _told(run: Any, mark: str) -> bool:
