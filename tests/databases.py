@@ -23,6 +23,16 @@ class Postgres(NamedTuple):
         """Environment of a Prefect server that keeps its state here."""
         return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": self.url}
 
+    def rows(self) -> str:
+        """Every row of every table, as text."""
+        import psycopg
+
+        with psycopg.connect(self.url.replace("+asyncpg", "")) as there:
+            tables = there.execute(
+                "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
+            return "\n".join(row[0] for (table,) in tables for row in there.execute(f"SELECT t::text FROM {table} t"))
+
 
 @contextmanager
 def postgres(image: str = "postgres:17") -> Iterator[Postgres]:

@@ -48,7 +48,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iter
         stack.enter_context(services.worker(env, folder)).wait_ready()
         stack.enter_context(temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}))
         yield SimpleNamespace(
-            folder=folder, config=config, home=home, env=env, port=port, registry=f"127.0.0.1:{registry_port}"
+            folder=folder,
+            config=config,
+            home=home,
+            env=env,
+            port=port,
+            registry=f"127.0.0.1:{registry_port}",
+            database=database,
         )
 
 

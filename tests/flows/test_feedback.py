@@ -6,7 +6,6 @@ they are given none; they keep them scrambled, so that whatever is found in the 
 
 import io
 import json
-import sqlite3
 import subprocess
 import tarfile
 import time
@@ -212,7 +211,7 @@ def everywhere(
     servers = product.servers
     yield "chat", chat.bodies()
     yield "forge", json.dumps(forge[0].statuses, ensure_ascii=False)
-    rows = database(servers.folder / "prefect")
+    rows = servers.database.rows()
     assert rows.count("***") > 200, "the secrets were printed, and reached the log"
     yield "Prefect's database", rows
     mirrors = servers.home / "mirrors"
@@ -221,8 +220,7 @@ def everywhere(
         for f in servers.folder.rglob("*")
         if f.is_file() and mirrors not in f.parents and "registry/data" not in str(f)
     ):
-        if file.suffix not in (".db", ".db-wal", ".db-shm"):
-            yield str(file), file.read_bytes().decode("utf-8", "surrogateescape")
+        yield str(file), file.read_bytes().decode("utf-8", "surrogateescape")
     logs = list((servers.home / "logs").rglob("*.log"))
     assert any(f.read_text().count("***") > 100 for f in logs), "the files hold what was printed, masked"
     for repository in (Path(product.gitops.url), *mirrors.glob("*gitops*")):
@@ -235,13 +233,6 @@ def everywhere(
         for name, text in layers(image):
             yield f"layer {name} of {image.tags}", text
     assert all(product.left(run) == 0 for run in runs)
-
-
-def database(folder: Path) -> str:
-    """Every row of Prefect's database."""
-    (file,) = folder.glob("*.db")
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as there:
-        return "\n".join(there.iterdump())
 
 
 def objects(repository: Path) -> str:
