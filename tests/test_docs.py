@@ -108,6 +108,17 @@ def test_overrides_and_the_night_are_settings() -> None:
     assert (config.policy.override[-1], config.nightly.shards, config.nightly.timeout) == ("suites", 4, 21600)
 
 
+def test_the_build_section_is_one() -> None:
+    (whole,), (example,) = blocks("README.md"), blocks("docs/images.md")
+    backend = {**whole["components"]["backend"], **example.pop("components")["backend"]}
+    config = Config.model_validate({**whole, **example, "components": {**whole["components"], "backend": backend}})
+    assert (config.components["backend"].build.cache.mode, config.builds_at_once, config.gate.fail) == (
+        "registry",
+        2,
+        "all",
+    )
+
+
 @pytest.mark.parametrize("target", re.findall(r"`(\{file: .*?\})`", (DOCS / "gitops.md").read_text()))
 def test_each_layout_of_the_table_is_a_target(target: str) -> None:
     Target.model_validate(yaml.safe_load(target))

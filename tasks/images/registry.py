@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from contextlib import closing
+from typing import Any
 
 from tasks.containers import engine
 from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable, SlipwayError
@@ -12,6 +13,7 @@ from tasks.settled import require_needed
 
 log = logging.getLogger(__name__)
 PUSHES = 4
+PUSHED = re.compile(r"\S+: digest: (sha256:[0-9a-f]{64}) size: \d+")
 PAUSE_SECONDS = 5.0
 """Between two pushes where a registry is busy and does not say for how long."""
 REVISION_LABEL = "org.opencontainers.image.revision"
@@ -64,11 +66,17 @@ def _push(repository: str, tag: str) -> tuple[str, str]:
         with closing(engine().api.push(repository, tag, stream=True, decode=True)) as lines:
             for line in lines:
                 require_needed(f"push {repository}")  # an Engine that is not listened to any more ends the push
-                digest = line.get("aux", {}).get("Digest", digest)
+                digest = digest_of(line) or digest
                 problem = line.get("error", problem)
     except APIError as error:
         problem = str(error.explanation or error)
     return digest, problem
+
+
+def digest_of(line: dict[str, Any]) -> str:
+    """The digest in one line of a push's answer: an Engine that keeps images in containerd says it in words only."""
+    said = PUSHED.fullmatch(str(line.get("status", "")))
+    return str(line.get("aux", {}).get("Digest", "")) or (said[1] if said else "")
 
 
 def refused_push(where: str, said: str) -> SlipwayError:

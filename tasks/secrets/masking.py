@@ -1,6 +1,6 @@
 """Keeps known secrets out of whatever people can read: each known value, in each of its forms, becomes `***`.
 
-This is the second line only. The first one is that builds and tests are given no secret at all.
+This is the second line only. The first one is that tests are given no secret at all, and a build only what its step asks for.
 """
 
 import logging

@@ -12,7 +12,7 @@ from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable, Slipwa
 from tasks.images import registry
 from tasks.images.build import build_image
 from tasks.images.read_back import what_is_wrong
-from tasks.images.registry import refused_push
+from tasks.images.registry import digest_of, refused_push
 from tasks.images.registry_api import Repository
 from tests.hostile_registry import HostileRegistry, Said, hostile_registry
 
@@ -129,6 +129,13 @@ def test_a_registry_that_does_not_answer_this_process_is_asked_by_the_engine(hos
     hostile.set("(GET|HEAD) .*", says(503))
     with pytest.raises(ServiceUnavailable, match="the registry did not answer"):
         what_is_wrong(hostile.image, image.digest)
+
+
+def test_both_kinds_of_engine_tell_the_digest() -> None:
+    digest = "sha256:" + "d" * 64
+    assert digest_of({"progressDetail": {}, "aux": {"Tag": "t", "Digest": digest, "Size": 524}}) == digest
+    assert digest_of({"status": f"tree-1: digest: {digest} size: 498"}) == digest
+    assert digest_of({"status": "Pushed", "progressDetail": {}, "id": "20e38c3c2331"}) == ""
 
 
 @pytest.mark.parametrize(
