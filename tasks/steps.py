@@ -66,13 +66,13 @@ from tasks.run.masked import create_markdown_artifact, create_table_artifact, le
 from tasks.run.question import end_wait as end_wait
 from tasks.run.record import spans
 from tasks.run.turn import turn
-from tasks.run.verdicts import as_long_as_needed
+from tasks.run.verdicts import as_long_as_needed, end_checks
 from tasks.run.verdicts import verdicts as await_verdicts
 from tasks.secrets.known import learn_all
 from tasks.secrets.masking import errors_masked as errors_masked
 from tasks.source import changes as comparing
 from tasks.source import checkout
-from tasks.suites import end_to_end, host, unit
+from tasks.suites import end_to_end, unit
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -280,8 +280,7 @@ def gate(
     try:
         verdicts = await_verdicts(checks, config.gate.fail, partial(gates.refuses, overrides=overrides))
     except BaseException:  # Cancel and SIGTERM arrive here; the suites' threads end as soon as their containers do
-        containers.remove_leftovers(containers.run_id())
-        host.end_all()
+        end_checks()
         raise
     evidence = gates.evidence(verdicts)
     if evidence.suites:

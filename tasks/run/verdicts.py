@@ -11,6 +11,7 @@ from prefect.futures import PrefectConcurrentFuture
 from prefect.runtime import task_run as this_task
 
 from tasks import containers, settled
+from tasks.suites import host
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
@@ -66,7 +67,13 @@ def _cancel(left: int) -> None:
     if not settled.is_settled():
         log.info("the release is refused: %d checks whose result is not needed are cancelled", left)
     settled.settle()
+    end_checks()
+
+
+def end_checks() -> None:
+    """Takes away what this run's checks stand on: containers, and commands on the host. They end by themselves then."""
     containers.remove_leftovers(containers.run_id())
+    host.end_all()
 
 
 def _verdict(check: PrefectConcurrentFuture[Any]) -> Any:

@@ -63,3 +63,21 @@ def test_cancel_ends_the_watch_over_customers_that_do_not_come(small: Any) -> No
     assert small.wait(run).name == "Cancelled"
     assert until(lambda: not of_run(run)), of_run(run)
     assert len(small.history()) == 2, "the canary keeps what it got; the next ring was not written"
+
+
+def test_the_first_refusal_cancels_the_rest_where_that_is_asked_for(small: Any) -> None:
+    """The test image is there at once and its suite says no, while the image that would be deployed builds without end."""
+    number = "sleep 7373"
+    dockerfile = f"FROM node:24-slim AS test\nFROM test\nRUN {number}\n"
+    commit = small.app.commit({"api/Dockerfile": dockerfile}, "Endless build, red suite")
+    api = small.settings["components"]["api"] | {"suites": {"unit": {"run": "sleep 5; exit 3"}}}
+    small.configure(components={"api": api}, gate={"fail": "fast"})
+    before = small.history()
+    run, state = small.release(commit)
+    assert state.name == "Failed" and "ended with exit code 3" in state.message
+    assert "not needed" not in state.message
+    assert until(lambda: not sleeping(number) and not of_run(run)), of_run(run)
+    assert ("image api", "Failed") in small.steps(run)
+    assert small.history() == before and small.left(run) == 0
+    page = small.artifact(run, "release")
+    assert "## Cancelled" in page and "image api: cancelled, its result was not needed" in page

@@ -12,13 +12,16 @@ from prefect.testing.utilities import prefect_test_harness
 
 from tasks import command, containers, settled
 from tasks import gate as gates
+from tasks.config.suites import Limits
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.git import scratch
 from tasks.models import Override, Source
 from tasks.reports.release import refusal
 from tasks.run.masked import task
 from tasks.run.verdicts import as_long_as_needed, verdicts
 from tasks.settled import NotNeeded
 from tasks.suites.end_to_end import EndToEndFailed
+from tasks.suites.host import run_on_host
 from tasks.suites.verdict import SuiteFailed
 from tests.tasks.test_gate import IMAGE, RED
 
@@ -45,6 +48,21 @@ def container() -> Any:
         return containers.run_command(
             "python:3.13-slim", "sleep 7573", network, name="suite", env={}, timeout_seconds=60
         )
+
+
+def on_host() -> Any:
+    with scratch("verdicts") as folder:
+        (folder / "app").mkdir()
+        ended = run_on_host(
+            "sleep 7574",
+            folder,
+            name="host",
+            env={},
+            timeout_seconds=60,
+            limits=Limits(),
+            log_file=folder / "log",
+        )
+    raise ReleaseRefused.because(f"ended with exit code {ended.exit_code}")
 
 
 def away() -> None:
@@ -95,13 +113,13 @@ def test_a_push_that_nobody_waits_for_is_cancelled_even_so() -> None:
 
 
 def test_fast_ends_programs_and_containers_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    done = run("fast", refuse, program, container, pushes)
-    assert [type(v) for v in done.found] == [ReleaseRefused, NotNeeded, NotNeeded, NotNeeded]
+    done = run("fast", refuse, program, container, on_host, pushes)
+    assert [type(v) for v in done.found] == [ReleaseRefused, *[NotNeeded] * 4]
     assert done.seconds < 25
     assert containers.remove_leftovers(containers.run_id()) == 0
     evidence = gates.evidence(done.found)
     assert evidence.cancelled == tuple(
-        f"{name}: cancelled, its result was not needed" for name in ("program", "container", "pushes")
+        f"{name}: cancelled, its result was not needed" for name in ("program", "container", "on_host", "pushes")
     )
     with pytest.raises(ReleaseRefused) as caught:
         gates.gate(done.found)
