@@ -57,9 +57,14 @@ def images(config: Config) -> Iterator[Finding]:
 
 def _builder() -> Iterator[Finding]:
     try:
-        yield ok(AREA, f"{builder.program()} builds with BuildKit")
+        there = builder.find()
     except ServiceUnavailable as error:
         yield from from_error(AREA, error)
+        return
+    if there.kind == "classic":
+        yield warning(AREA, f"{there.program} builds with {there}", builder.HOW_TO_GET)
+    else:
+        yield ok(AREA, f"{there.program} builds with {there}")
 
 
 def _room(info: dict[str, Any]) -> Finding:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tasks import command
@@ -142,6 +143,7 @@ def _full(name: str, least: int, what: str) -> SlipwayError | None:
     return None
 
 
+@cache
 def _engine_folder() -> Path:
     """Where the Engine keeps images; a folder that is not here belongs to an Engine elsewhere."""
     return Path(str(engine().info().get("DockerRootDir") or "/nowhere"))

@@ -86,12 +86,14 @@ def _make_debian(folder: Path, tell: Tell) -> None:
 
 def _build(context: Path, file: str, name: str) -> None:
     dockerfile = str(context / f"{file}.Dockerfile")
-    _run([builder.program(), "build", "--quiet", "--file", dockerfile, "--tag", name, str(context)])
+    there = builder.find()
+    loading = ["--load"] if there.kind == "buildx" else []
+    _run([*there.command, *loading, "--quiet", "--file", dockerfile, "--tag", name, str(context)])
 
 
 def _run(argv: list[str]) -> None:
     done = subprocess.run(
-        argv, env={**builder.environment()}, capture_output=True, text=True, timeout=MAKE_SECONDS, check=False
+        argv, env=builder.environment(builder.find()), capture_output=True, text=True, timeout=MAKE_SECONDS, check=False
     )
     if done.returncode:
         raise ReleaseRefused.because(
