@@ -17,6 +17,7 @@ from rich.markup import escape
 from deployments.cli import migrations as cli_migrations
 from deployments.cli import overrides as cli_overrides
 from deployments.cli import server as cli_server
+from deployments.cli import suites as cli_suites
 from tasks.errors import ConfigInvalid, ServiceUnavailable, SlipwayError
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(cli_migrations.app, name="migrations")
 app.add_typer(cli_server.app, name="server")
 app.add_typer(cli_overrides.app, name="overrides")
+app.command("test")(cli_suites.test)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 

@@ -52,24 +52,35 @@ def build_image(config: Config, source: Source, change: ComponentChange) -> Imag
     )
 
 
-def build_target(config: Config, source: Source, path: str, settings: Build, target: str | None) -> str:
+def build_target(
+    config: Config, source: Source, path: str, settings: Build, target: str | None, reuse: bool = True
+) -> str:
     """A local image of one build target (tests, migrations, e2e), never pushed; returns its name.
 
-    The name carries the git tree, so the same content is built once per Engine.
+    The name carries the git tree, so the same content is built once per Engine; without `reuse` it is built anew, from
+    the first line of its Dockerfile.
     """
-    from docker.errors import ImageNotFound
-
     tree = source.trees[path]
     name = f"slipway/{config.app.name}-{re.sub('[^a-z0-9]+', '-', path.lower()).strip('-')}-{target or 'last'}:{tree}"
     with _one_at_a_time[name]:
-        try:
-            engine().images.get(name)
+        if reuse and _is_here(name):
             log.info("%s: test image reused", path)
-        except ImageNotFound:
+        else:
             cache = next((c.image for c in config.components.values() if c.path == path), "")
-            docker_build(config, Wanted(path, tree, settings, name, target, cache=cache))
+            anew = [] if reuse else ["--no-cache"]
+            docker_build(config, Wanted(path, tree, settings, name, target, arguments=anew, cache=cache))
     reach("test-image:ready")
     return name
+
+
+def _is_here(name: str) -> bool:
+    from docker.errors import ImageNotFound
+
+    try:
+        engine().images.get(name)
+    except ImageNotFound:
+        return False
+    return True
 
 
 def _build_and_push(config: Config, source: Source, change: ComponentChange) -> tuple[Built, str]:

@@ -46,6 +46,7 @@ def shop(repository: Callable, tmp_path: Path) -> SimpleNamespace:
     [
         [],
         ["release"],
+        ["test"],
         ["status"],
         ["plan"],
         ["approve"],

@@ -1,0 +1,62 @@
+"""`slipway test`: the suites that a release runs, on a developer's machine before the push."""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+
+def test(
+    suites: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SUITE]...", help="COMPONENT/SUITE, COMPONENT, or e2e. Without it: every unit suite."),
+    ] = None,
+    path: Annotated[Path, typer.Option(help="Checkout of the app.", exists=True, file_okay=False)] = Path(),
+    uncommitted: Annotated[
+        bool, typer.Option("--uncommitted", "-u", help="Take the files as they are, not the last commit.")
+    ] = False,
+    reuse: Annotated[
+        bool, typer.Option("--reuse/--no-reuse", help="Whether an image of the same content is taken as it is.")
+    ] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the suites print.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+) -> None:
+    """Run suites as a release does: in the same containers, beside the same services, within the same limits."""
+    from deployments.cli import main as cli
+    from deployments.trial import lines
+    from deployments.trial.choose import choose
+    from deployments.trial.run import Bench, Tried, run
+    from tasks.containers import engine
+    from tasks.source import working_tree
+
+    def tell(line: str) -> None:
+        cli.err.print(escape(line), soft_wrap=True)
+
+    def done(tried: Tried) -> None:
+        if not as_json:
+            sys.stdout.writelines(f"{line}\n" for line in lines.lines(tried))
+            sys.stdout.flush()
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    with cli._told():
+        config = cli._load()
+        chosen = choose(config, suites or [])
+        engine()
+        bench = Bench(config, working_tree.read(config, path.resolve(), uncommitted), reuse, tell)
+        tried = run(bench, chosen, done)
+    if as_json:
+        cli._print_json([t.model_dump(mode="json") for t in tried])
+    if not all(t.green for t in tried):
+        raise typer.Exit(cli.Exit.refused)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Whoever ends the command ends its containers, too."""
+    raise KeyboardInterrupt
