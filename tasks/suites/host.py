@@ -18,7 +18,6 @@ import psutil
 
 from tasks.config.suites import Limits
 from tasks.containers import Breach, Ended, Watch, size
-from tasks.failpoints import reach
 from tasks.output import follow
 
 WARDEN = Path(__file__).with_name("warden.py")
@@ -45,7 +44,6 @@ def run_on_host(
     mark = secrets.token_hex(8)
     process = _start(command, folder, mark, env, limits)
     _going_on[mark] = process
-    reach("host:started")
     try:
         with Watch(timeout_seconds, partial(_breached, mark, folder, limits), partial(_end, process, mark)) as watch:
             tail = follow(watch.counted(_chunks(process), limits.output), name, log_file)
