@@ -29,8 +29,10 @@ def printable(text: str) -> str:
 
     No output can forge or hide a line of the log with it.
     """
-    plain = COLOURS.sub("", text)
-    return mask("".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in plain))
+    plain = COLOURS.sub("", text) if "\x1b" in text else text
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in plain)
+    return mask(plain)
 
 
 def follow(chunks: Iterable[bytes], name: str, log_file: Path | None = None) -> tuple[str, ...]:
@@ -50,6 +52,8 @@ def _follow(chunks: Iterable[bytes], name: str, sink: IO[str] | None) -> tuple[s
     room = FILE_CHARACTERS
     for number, states in enumerate(_states(chunks), 1):
         room = _keep(sink, states, room)
+        if sink and number <= LOGGED_LINES:
+            sink.flush()  # somebody may look on; not at so many lines
         tail.append(states[-1])
         if number <= LOGGED_LINES:
             log.info("%s: %s", name, _short(states[-1]))
@@ -69,8 +73,6 @@ def _keep(sink: IO[str] | None, states: list[str], room: int) -> int:
         elif room >= 0:
             sink.write(f"{state}\n")
             room -= len(state)
-    if sink:
-        sink.flush()
     return room
 
 

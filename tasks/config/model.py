@@ -94,6 +94,7 @@ class EndToEnd(Section):
     full: str | None = Field(default=None, description="command that the nightly run uses; none: the same as smoke")
     env: dict[str, str] = Field(default={}, description="environment of the container, such as BASE_URL")
     timeout: Duration = 900
+    limits: Limits = Limits()
 
 
 class Migrations(Section):

@@ -70,6 +70,7 @@ def run_end_to_end(
             network,
             name=name,
             timeout_seconds=config.e2e.timeout,
+            limits=config.e2e.limits,
             log_file=log_file,
             env={
                 **config.e2e.env,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from tasks import settled
 from tasks.config.suites import Limits
 from tasks.containers import Breach, Ended, Watch, size
 from tasks.output import follow
@@ -77,11 +78,11 @@ def _start(command: str, folder: Path, mark: str, env: Mapping[str, str], limits
 
 
 def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """What it says until it ends; not what others say whom it left behind with its output."""
+    """What it says until it ends, or nobody needs it; not what others say whom it left behind with its output."""
     assert process.stdout  # noqa: S101 - for the type checker: it is a pipe
     said = select.poll()
     said.register(process.stdout, select.POLLIN | select.POLLHUP)
-    while True:
+    while not settled.is_settled():
         if said.poll(200):
             if not (chunk := os.read(process.stdout.fileno(), CHUNK_BYTES)):
                 return

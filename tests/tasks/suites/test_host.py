@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
+from tasks import settled
 from tasks.models import SuiteResult
 from tasks.suites import host
 from tasks.suites.unit import run_suite
@@ -69,7 +71,7 @@ def test_junit_coverage_and_services_are_as_in_a_container(run: Callable) -> Non
         ("sleep 4711", "time limit: it ran for more than 3 s"),
         ("head -c 10G /dev/zero > file", "disk limit: it wrote 20m"),
         ("for i in $(seq 30); do sleep 4711 & done; wait", "process limit: it had 20 processes"),
-        ("yes", "output limit: it printed more than 200k"),
+        ("head -c 10M /dev/zero", "output limit: it printed more than 200k"),
         (
             f"{sys.executable} -c 'x = bytearray(200_000_000); x[::4096] = bytes(48829); input()' < /dev/zero",
             "memory limit",
@@ -111,12 +113,15 @@ def test_when_the_worker_dies_its_suites_do(slipway_home: Path) -> None:
     wait_until(lambda: running("sleep 4713") == [])
 
 
-def test_all_are_ended_when_a_release_is_cancelled(run: Callable) -> None:
-    import threading
-
-    threading.Thread(target=lambda: (wait_until(lambda: running("sleep 4714")), host.end_all()), daemon=True).start()
-    with pytest.raises(SuiteFailed, match="exit code 137"):
-        run("sleep 4714", timeout=60)
+@pytest.mark.parametrize("end", [host.end_all, settled.settle], ids=["cancelled", "not needed"])
+def test_all_are_ended_when_their_release_is(run: Callable, end: Callable[[], None]) -> None:
+    threading.Thread(target=lambda: (wait_until(lambda: running("sleep 4714")), end()), daemon=True).start()
+    try:
+        with pytest.raises(SuiteFailed, match="exit code 137"):
+            run("sleep 4714", timeout=60)
+    finally:
+        settled.begin_again()
+    assert running("sleep 4714") == []
 
 
 def test_it_needs_the_operators_word() -> None:
