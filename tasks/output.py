@@ -38,7 +38,7 @@ def printable(text: str) -> str:
 def follow(chunks: Iterable[bytes], name: str, log_file: Path | None = None) -> tuple[str, ...]:
     """Takes what a program says until it ends: each line to the log as `name: line`, all of it to the file.
 
-    Returns the last 40 lines. Of a line that was overwritten by carriage returns, as progress bars do it, the log gets
+    Returns the last 40 lines, of very long ones the beginnings. Of a line that was overwritten by carriage returns, as progress bars do it, the log gets
     the last state and the file every one. What is over the bounds is left out, and said so.
     """
     if log_file is None:
@@ -54,7 +54,7 @@ def _follow(chunks: Iterable[bytes], name: str, sink: IO[str] | None) -> tuple[s
         room = _keep(sink, states, room)
         if sink and number <= LOGGED_LINES:
             sink.flush()  # somebody may look on; not at so many lines
-        tail.append(states[-1])
+        tail.append(_short(states[-1]))
         if number <= LOGGED_LINES:
             log.info("%s: %s", name, _short(states[-1]))
         elif number == LOGGED_LINES + 1:

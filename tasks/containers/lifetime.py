@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.networks import Network
 
-DEFAULT = Limits()
-
 
 @contextmanager
 def running(
@@ -26,9 +24,12 @@ def running(
     env: Mapping[str, str] | None = None,
     command: list[str] | None = None,
     tmpfs: Mapping[str, str] | None = None,
-    limits: Limits = DEFAULT,
+    limits: Limits | None = None,
 ) -> Iterator["Container"]:
-    """A container that serves beside others under `alias`; killed and removed at the end of the block."""
+    """A container that serves beside others under `alias`; killed and removed at the end of the block.
+
+    With `limits` the volumes that its image declares are in memory, and begin empty.
+    """
     with created(image, network, alias=alias, env=env, command=command, tmpfs=tmpfs, limits=limits) as container:
         start(container)
         yield container
@@ -43,7 +44,7 @@ def created(
     env: Mapping[str, str] | None,
     command: list[str] | None,
     tmpfs: Mapping[str, str] | None = None,
-    limits: Limits = DEFAULT,
+    limits: Limits | None = None,
     alone: bool = False,
     stdin: bool = False,
 ) -> Iterator["Container"]:
@@ -63,9 +64,9 @@ def created(
             labels={RUN_LABEL: run_id()},
             network=network.name,
             networking_config={network.name: client.api.create_endpoint_config(aliases=[alias])},
-            tmpfs={**volumes(image, limits), **(tmpfs or {})},
+            tmpfs={**(volumes(image, limits) if limits else {}), **(tmpfs or {})},
             stdin_open=stdin,
-            **enforced(limits),
+            **enforced(limits or Limits()),
             **logged(not alone),
             **(confined() if alone else {}),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks.config.suites import Limits, Service
 from tasks.containers.engine import engine, have
-from tasks.containers.lifetime import DEFAULT, running
+from tasks.containers.lifetime import running
 from tasks.errors import ReleaseRefused
 from tasks.output import printable
 
@@ -21,7 +21,7 @@ LAST_LINES = 10
 
 
 @contextmanager
-def serving(network: "Network", service: Service, limits: Limits = DEFAULT) -> Iterator["Container"]:
+def serving(network: "Network", service: Service, limits: Limits) -> Iterator["Container"]:
     """The service on the network by its name, once it is ready.
 
     Raises `ReleaseRefused` with its last lines when it ends, or is not ready after a minute.

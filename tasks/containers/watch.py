@@ -52,7 +52,8 @@ class Watch:
             if left > 0:
                 yield chunk[:left]
             if left >= 0 > left - len(chunk):
-                threading.Thread(target=self.stop, args=[over], daemon=True).start()
+                self.breach = self.breach or over
+                threading.Thread(target=self._end, daemon=True).start()
             left -= len(chunk)
 
     def _look_on(self) -> None:

@@ -109,4 +109,4 @@ def _reason(name: str, test: TestCase, from_junit: bool, log_file: Path) -> Reas
 
 
 def _indent(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+    return "\n".join(f"    {line[:LONGEST_LINE]}" for line in text.splitlines())

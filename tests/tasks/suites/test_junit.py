@@ -1,5 +1,6 @@
 """JUnit files of pytest, vitest and node's runner, good and broken."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,17 @@ def test_nested_suites_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "not xml", "<a>", '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&c;</x>']
+    "text",
+    [
+        "",
+        "not xml",
+        "<a>",
+        "<a>" * 200 + "</a>" * 200,
+        "<?xml version='1.0' encoding='no-such'?><a/>",
+        "<?xml version='1.0' encoding='utf-7'?><a/>",
+        '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&c;</x>',
+    ],
+    ids=range(7),
 )
 def test_a_broken_file_is_unreadable_and_fails_the_suite(tmp_path: Path, text: str) -> None:
     path = written(tmp_path, text)
@@ -60,3 +71,25 @@ def test_a_suite_without_a_file_is_judged_by_its_exit_code(tmp_path: Path) -> No
             1,
             tmp_path / "log",
         )
+
+
+def test_of_very_many_failures_a_thousand_are_told(tmp_path: Path) -> None:
+    cases = "".join(f"<testcase name='t{n}'><failure>{'x' * 5000}</failure></testcase>" for n in range(1200))
+    passed, failed, skipped = junit.read(written(tmp_path, f"<testsuite>{cases}<testcase name='good'/></testsuite>"))
+    assert (passed, len(failed), skipped, failed[-1].name) == (1, 1001, 0, "200 more tests")
+    assert max(len(t.output) for t in failed) == 4000
+
+
+def test_a_file_is_read_test_by_test(tmp_path: Path) -> None:
+    """Memory of one test at a time, whatever the file's size."""
+    path = written(tmp_path, "<testsuite>" + "<testcase name='a'/>" * 20_000 + "</testsuite>")
+    tracemalloc.start()
+    assert junit.read(path)[0] == 20_000
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_file_with_very_many_elements_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(junit, "MAX_ELEMENTS", 1000)
+    with pytest.raises(junit.Unreadable, match="more than 1000 elements"):
+        junit.read(written(tmp_path, "<a>" + "<b/>" * 1000 + "</a>"))

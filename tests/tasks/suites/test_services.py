@@ -33,12 +33,12 @@ def test_a_service_that_ends_says_why() -> None:
 
 
 def test_a_service_that_does_not_become_ready_says_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.containers.service.READY_SECONDS", 3)
-    with pytest.raises(ReleaseRefused, match=r"`exit 7` ended with 7 after 3 s"):
+    monkeypatch.setattr("tasks.containers.service.READY_SECONDS", 1)
+    with pytest.raises(ReleaseRefused, match=r"`exit 7` ended with 7 after 1 s"):
         run("true", services=[service(ready="exit 7")])
-    with pytest.raises(ReleaseRefused, match=r"`sleep 99` has not ended after 3 s"):
+    with pytest.raises(ReleaseRefused, match=r"`sleep 99` has not ended after 1 s"):
         run("true", services=[service(ready="sleep 99")])
-    with pytest.raises(ReleaseRefused, match=r"port 1: .*refused after 3 s"):
+    with pytest.raises(ReleaseRefused, match=r"port 1: .*refused after 1 s"):
         run("true", services=[service(port=1)])
 
 
