@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from tasks.config.model import Config
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.plan import make_plan
+from tasks.images import bases
 from tasks.images.find import find_image
 from tasks.models import Changes, Plan, Release, ReleaseRequest, Value
 from tasks.reports.release import short
+from tasks.source import content
 from tasks.source.changes import find_changes
 from tasks.source.checkout import check_out
 
@@ -27,7 +29,8 @@ def preview(config: Config, commit: str) -> Preview:
     """Looks up each component's image; with all of them there the plan is exact, otherwise it names what is to be built."""
     source = check_out(config, ReleaseRequest(commit=commit))
     fleet = read_fleet(config)
-    changes = find_changes(config, source, fleet)
+    made = content.made_of(config, source)
+    changes = find_changes(config, source, fleet, made, bases.digests(content.images(config, made)))
     images = {c.name: find_image(config, c) for c in changes.components}
     missing = tuple(name for name, image in images.items() if image is None)
     plan = None

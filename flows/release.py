@@ -37,17 +37,19 @@ def release(request: ReleaseRequest) -> ReleaseReport | State:
     steps.show_plan(plan)
 
     commits, moved = promote(config, request, plan)
-    return steps.report(request, plan, evidence, moved.outcomes, commits, moved.newer)
+    return steps.report(request, changes, plan, evidence, moved.outcomes, commits, moved.newer)
 
 
 def prove(config: Config, request: ReleaseRequest, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
     """Everything that can say no, at once; the end-to-end tests follow the images they run."""
-    images = steps.build_images(config, source, changes)
-    tools = steps.build_test_images(config, source, changes, fleet)
-    suites = steps.run_suites(config, changes, tools)
+    images = steps.build_images(config, request, source, changes)
+    proven = steps.find_evidence(config, request, changes)
+    tools = steps.build_test_images(config, request, source, changes, fleet, proven)
+    suites = steps.run_suites(config, request, changes, tools, proven)
     migrations = steps.check_migrations(config, source, changes, fleet, tools)
-    smoke = steps.run_smoke(config, source, changes, images)
-    return steps.gate(config, source, [*images, *tools.values(), *suites, *migrations, *smoke], request.overrides)
+    smoke = steps.run_smoke(config, request, source, changes, images)
+    checks = [*images, *tools.values(), *suites, *migrations, *smoke]
+    return steps.gate(config, source, checks, proven, request.overrides)
 
 
 def promote(config: Config, request: ReleaseRequest, plan: Plan) -> tuple[dict[str, str], rings.Moved]:

@@ -35,6 +35,7 @@ PLACES = {
     "postgres:ready": "a scratch PostgreSQL answers",
     "suite:begun": "a suite's services answer",
     "suite:ended": "a suite's command has ended, it is not judged yet",
+    "suite:recorded": "the registry has the evidence that a suite passed, which is not noted yet",
     "migrations:checked": "the migrations have run on a scratch database and were judged",
     "e2e:started": "the whole app answers, the end-to-end tests have not begun",
     "e2e:ended": "the end-to-end tests have ended, the app is still there",

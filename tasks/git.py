@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -232,6 +232,19 @@ class Mirror:
             return self.run("rev-parse", "--verify", "--quiet", f"{commit}:{path if path != '.' else ''}")
         except GitFailed:
             return None
+
+    def tree_of(self, commit: str, paths: Sequence[str]) -> str:
+        """Id of a tree with exactly these paths of a commit, at their places; of a single folder it is the folder itself.
+
+        It is written into this mirror. Nothing that stands beside these paths, such as a .gitattributes above them, is in it.
+        """
+        if len(paths) == 1:
+            return self.tree(commit, paths[0]) or ""
+        with scratch("index") as folder:
+            index = {"GIT_INDEX_FILE": str(folder / "index")}
+            listed = self.run_bytes("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
+            self.run("update-index", "-z", "--index-info", stdin=listed, env=index)
+            return self.run("write-tree", env=index)
 
 
 def _no_answer(url: str, error: GitFailed) -> ServiceUnavailable:

@@ -11,9 +11,9 @@ from prefect.futures import PrefectFuture
 from tasks import steps
 from tasks.config.build import Build
 from tasks.config.model import Config
-from tasks.errors import ReleaseRefused, SlipwayError
+from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.gitops import carries, fleet, hold, ledger, made_good, needed
-from tasks.images import unused
+from tasks.images import bases, unused
 from tasks.models import (
     Answer,
     Evidence,
@@ -29,11 +29,14 @@ from tasks.models import (
     Tested,
     UnusedImage,
     Version,
+    tag_of,
 )
 from tasks.reports import night as reports
 from tasks.reports.release import tests_table
 from tasks.rollout import drift
 from tasks.run.masked import create_markdown_artifact, create_table_artifact, task
+from tasks.source import checkout
+from tasks.source import content as contents
 from tasks.source import versions as sources
 from tasks.suites import end_to_end
 
@@ -100,7 +103,19 @@ def _holds(config: Config, fleet: Fleet) -> dict[str, Hold]:
 
 
 def _unused(config: Config) -> tuple[UnusedImage, ...]:
-    return unused.unused_images(config, partial(needed.needed_images, config))
+    return unused.unused_images(config, partial(_needed, config))
+
+
+def _needed(config: Config) -> frozenset[str]:
+    """What the GitOps repository names, and what main is made of, which a release may be under way with."""
+    source = checkout.tip(config)
+    made = contents.made_of(config, source)
+    found = bases.digests(contents.images(config, made))
+    if unknown := sorted(name for name, digest in found.items() if not digest):
+        raise ServiceUnavailable.because(
+            f"what {', '.join(unknown)} is cannot be found out, and so not which images main needs", "base images"
+        )
+    return needed.needed_images(config) | {tag_of("", key) for key in contents.keys(source, made, found).values()}
 
 
 # What the world looks like is asked anew by each attempt; what a suite said of an image stays true.

@@ -35,13 +35,16 @@ from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
 from tasks.gitops import ring_commit as ring_commits
 from tasks.gitops import rollback as rollbacks
-from tasks.images import build
+from tasks.images import bases, build, proofs
+from tasks.images.find import find_image
 from tasks.migrations import check, compatibility
 from tasks.models import (
     Changes,
+    ComponentChange,
     Edits,
     Evidence,
     Fleet,
+    Image,
     Newer,
     Outcome,
     Override,
@@ -50,10 +53,12 @@ from tasks.models import (
     PullRequest,
     Release,
     ReleaseRequest,
+    ReusedFrom,
     RingCommit,
     RingPlan,
     RollbackCommit,
     Source,
+    SuiteResult,
 )
 from tasks.notify import wording
 from tasks.reports import release as reports
@@ -63,6 +68,8 @@ from tasks.run import feedback
 from tasks.run import supersede as superseding
 from tasks.run.going_on import require_going_on
 from tasks.run.masked import create_markdown_artifact, create_table_artifact, learn_own, task
+from tasks.run.nothing import nothing_to_release
+from tasks.run.page import run_url
 from tasks.run.question import end_wait as end_wait
 from tasks.run.record import spans
 from tasks.run.turn import turn
@@ -71,8 +78,8 @@ from tasks.run.verdicts import verdicts as await_verdicts
 from tasks.secrets.known import learn_all
 from tasks.secrets.masking import errors_masked as errors_masked
 from tasks.source import changes as comparing
-from tasks.source import checkout
-from tasks.suites import end_to_end, unit
+from tasks.source import checkout, content
+from tasks.suites import claims, end_to_end, unit
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -116,11 +123,8 @@ read_fleet = task(fleet.read_fleet, name="read fleet", task_run_name="read fleet
 newest_release = task(
     comparing.newest_release, name="newest release", task_run_name="newest release", **STORED, **RETRIED
 )
-find_changes = task(comparing.find_changes, name="find changes", task_run_name="find changes", **STORED, **RETRIED)
 build_image = _check(build.build_image, name="build image", task_run_name="image {change.name}")
 build_target = _check(build.build_target, name="build test image", task_run_name="test image {path}")
-run_suite = _check(unit.run_suite, name="run suite", task_run_name="{component} {suite}")
-run_end_to_end = _check(end_to_end.run_end_to_end, name="end to end", task_run_name="e2e {which}")
 judge_migrations = _check(check.check_migrations, name="check migrations", task_run_name="check migrations")
 judge_compatibility = _check(
     compatibility.check_compatibility, name="check compatibility", task_run_name="compatibility {running.digest}"
@@ -146,6 +150,65 @@ read_merge = task(
     proposals.merged, name="read merge", task_run_name="read merge of ring {ring.name}", **FRESH, **RETRIED
 )
 roll_back = task(_while_going_on(rollbacks.put_back), name="roll back", task_run_name="roll back", **STORED, **RETRIED)
+
+
+@task(name="find changes", task_run_name="find changes", **STORED, **RETRIED)
+def find_changes(config: Config, source: Source, fleet: Fleet) -> Changes:
+    """What is new since the last release: content is compared, base images as they are now included."""
+    made = content.made_of(config, source)
+    return comparing.find_changes(config, source, fleet, made, bases.digests(content.images(config, made)))
+
+
+@task(name="find evidence", task_run_name="find evidence", **STORED, **RETRIED)
+def find_evidence(config: Config, request: ReleaseRequest, changes: Changes) -> list[SuiteResult]:
+    """The suites that passed for the same content before, in whichever run; none when everything is to be tested anew."""
+    wanted = [
+        claims.of_suite(config, change, suite, changes.digests)
+        for change in changes.components
+        for suite in config.components[change.name].suites
+    ]
+    if config.e2e and all(change.released for change in changes.components):
+        images = [image for change in changes.components if (image := find_image(config, change))]
+        wanted.append(claims.of_end_to_end(config, changes, images, "smoke"))
+    return proofs.find_all(wanted) if request.reuse else []
+
+
+def _run_suite(
+    config: Config, request: ReleaseRequest, changes: Changes, change: ComponentChange, suite: str, image: str | None
+) -> SuiteResult:
+    """One suite of one component; that it passed is put on record."""
+    claim = claims.of_suite(config, change, suite, changes.digests)
+    run = partial(unit.run_suite, config, change.name, suite, image, change.tree)
+    return proofs.proven(claim, run, _this_run(config), request.reuse)
+
+
+def _run_smoke(
+    config: Config, request: ReleaseRequest, source: Source, changes: Changes, images: list[Image], tests: str | None
+) -> SuiteResult:
+    """The smoke suite on these images; its own image is built here when nobody expected that it has to run."""
+
+    def run() -> SuiteResult:
+        return end_to_end.run_end_to_end(
+            config, images, tests or _end_to_end_image(config, request, source, changes), "smoke"
+        )
+
+    claim = claims.of_end_to_end(config, changes, images, "smoke")
+    return proofs.proven(claim, run, _this_run(config), request.reuse)
+
+
+def _end_to_end_image(config: Config, request: ReleaseRequest, source: Source, changes: Changes) -> str:
+    settings, key = Build(dockerfile=config.e2e.dockerfile), changes.end_to_end_key
+    return build.build_target(config, source, config.e2e.path, settings, None, key=key, reuse=request.reuse)
+
+
+run_suite = _check(_run_suite, name="run suite", task_run_name="{change.name} {suite}")
+run_smoke_suite = _check(_run_smoke, name="end to end", task_run_name="e2e smoke")
+build_end_to_end = _check(_end_to_end_image, name="build test image", task_run_name="test image {config.e2e.path}")
+
+
+def _this_run(config: Config) -> ReusedFrom:
+    run = containers.run_id()
+    return ReusedFrom.now(run, run_url(run, config))
 
 
 @task(name="soak", task_run_name="soak ring {ring}", **STORED)
@@ -211,35 +274,62 @@ def load_config() -> Config:
     return config
 
 
-def build_images(config: Config, source: Source, changes: Changes) -> list[PrefectFuture]:
+def build_images(config: Config, request: ReleaseRequest, source: Source, changes: Changes) -> list[PrefectFuture]:
     """Starts a build (or the look-up of what is there already) for every component."""
-    return [build_image.submit(config, source, change) for change in changes.components]
+    return [build_image.submit(config, source, change, request.reuse) for change in changes.components]
 
 
-def build_test_images(config: Config, source: Source, changes: Changes, fleet: Fleet) -> TestImages:
-    """Starts one build per test target that a changed component's suites or the migrations run in."""
+def build_test_images(
+    config: Config,
+    request: ReleaseRequest,
+    source: Source,
+    changes: Changes,
+    fleet: Fleet,
+    proven: Sequence[SuiteResult],
+) -> TestImages:
+    """Starts one build per test target that the migrations, or suites without evidence run in."""
     wanted = {
-        (change.name, suite.target): config.components[change.name]
-        for change in changes.components
-        if change.changed
-        for suite in config.components[change.name].suites.values()
-        if suite.on == "image"
+        (change.name, target)
+        for change, suite, target in _unproven(config, changes, proven)
+        if config.components[change.name].suites[suite].on == "image"
     }
     if (moved := _migrations(config, changes, fleet)) and moved.tool != "sql":
-        wanted[moved.component, moved.target] = config.components[moved.component]
+        wanted.add((moved.component, moved.target))
     return {
-        (name, target): build_target.submit(config, source, component.path, component.build, target)
-        for (name, target), component in wanted.items()
+        (name, target): build_target.submit(
+            config,
+            source,
+            config.components[name].path,
+            config.components[name].build_in_context,
+            target,
+            config.components[name].paths[1:],
+            changes.component(name).key,
+            request.reuse,
+        )
+        for name, target in sorted(wanted)
     }
 
 
-def run_suites(config: Config, changes: Changes, images: TestImages) -> list[PrefectFuture]:
-    """Starts every suite of every changed component."""
+def run_suites(
+    config: Config, request: ReleaseRequest, changes: Changes, images: TestImages, proven: Sequence[SuiteResult]
+) -> list[PrefectFuture]:
+    """Starts every suite that there is no evidence of: one that was red once runs until it is green, whatever has changed."""
     return [
-        run_suite.submit(config, change.name, suite, images.get((change.name, settings.target)), change.tree)
+        run_suite.submit(config, request, changes, change, suite, images.get((change.name, target)))
+        for change, suite, target in _unproven(config, changes, proven)
+    ]
+
+
+def _unproven(
+    config: Config, changes: Changes, proven: Sequence[SuiteResult]
+) -> list[tuple[ComponentChange, str, str]]:
+    """(component, suite, build target) of each suite that did not pass for this content yet."""
+    done = {(result.component, result.suite) for result in proven}
+    return [
+        (change, suite, settings.target)
         for change in changes.components
-        if change.changed
         for suite, settings in config.components[change.name].suites.items()
+        if (change.name, suite) not in done
     ]
 
 
@@ -265,20 +355,38 @@ def _migrations(config: Config, changes: Changes, fleet: Fleet) -> Migrations | 
     return settings if settings and (behind or changes.component(settings.component).changed) else None
 
 
-def run_smoke(config: Config, source: Source, changes: Changes, images: list[PrefectFuture]) -> list[PrefectFuture]:
-    """Starts the end-to-end smoke suite on the built images, when anything it could see has changed."""
-    if config.e2e is None or not changes.end_to_end:
+def run_smoke(
+    config: Config,
+    request: ReleaseRequest,
+    source: Source,
+    changes: Changes,
+    images: list[PrefectFuture],
+    proven: Sequence[SuiteResult],
+) -> list[PrefectFuture]:
+    """Starts the end-to-end smoke suite on the built images, unless there is evidence that it passed on these.
+
+    Where something has changed its own image is built beside the others, as it will be needed.
+    """
+    if config.e2e is None or any(result.component == "e2e" for result in proven):
         return []
-    tests = build_target.submit(config, source, config.e2e.path, Build(dockerfile=config.e2e.dockerfile), None)
-    return [tests, run_end_to_end.submit(config, images, tests, "smoke")]
+    tests = [build_end_to_end.submit(config, request, source, changes)] if changes.end_to_end else []
+    return [*tests, run_smoke_suite.submit(config, request, source, changes, images, next(iter(tests), None))]
 
 
 def gate(
-    config: Config, source: Source, checks: Sequence[PrefectFuture], overrides: Sequence[Override] = ()
+    config: Config,
+    source: Source,
+    checks: Sequence[PrefectFuture],
+    proven: Sequence[SuiteResult] = (),
+    overrides: Sequence[Override] = (),
 ) -> Evidence:
-    """Waits for every check that is needed, shows the tests, and lets the release pass or refuses it with all reasons."""
+    """Waits for every check that is needed, shows the tests, and lets the release pass or refuses it with all reasons.
+
+    `proven`: the suites that there is evidence of already.
+    """
     try:
-        verdicts = await_verdicts(checks, config.gate.fail, partial(gates.refuses, overrides=overrides))
+        refuses = partial(gates.refuses, overrides=overrides)
+        verdicts = [*proven, *await_verdicts(checks, config.gate.fail, refuses)]
     except BaseException:  # Cancel and SIGTERM arrive here; the suites' threads end as soon as their containers do
         end_checks()
         raise
@@ -326,6 +434,7 @@ superseded = superseding.replaced
 
 def report(
     request: ReleaseRequest,
+    changes: Changes,
     plan: Plan,
     evidence: Evidence,
     outcomes: tuple[Outcome, ...],
@@ -337,12 +446,14 @@ def report(
     One that gave way to a newer release ends as superseded, wherever its customers are.
     """
     create_table_artifact(reports.customers_table(outcomes), key="customers", description="every customer's outcome")
-    text = reports.release_text(plan, evidence, outcomes, commits, spans(), newer)
+    nothing = "" if commits or newer else changes.nothing
+    text = reports.release_text(plan, evidence, outcomes, commits, spans(), newer, nothing)
     create_markdown_artifact(text, key="release", description=f"release {plan.release.commit[:7]}")
     reach("report:shown")
     if newer:
         return superseding.overtaken(request, newer)
-    return endings.finish(plan.release, outcomes)
+    ended = endings.finish(plan.release, outcomes)
+    return nothing_to_release(ended, nothing) if nothing else ended
 
 
 def sweep() -> None:

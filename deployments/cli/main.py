@@ -142,6 +142,12 @@ def release(
     reason: OverrideReason = "",
     by: Annotated[str, typer.Option("--by", help="Who decides it; without it you.", show_default=False)] = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run until it ends.")] = True,
+    reuse: Annotated[
+        bool,
+        typer.Option(
+            "--reuse/--no-reuse", help="Whether images and test results of the same content count, or all is done anew."
+        ),
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Ask the Prefect server to release a commit, and follow the run."""
@@ -149,7 +155,7 @@ def release(
 
     with _told():
         config = _load()
-        run = follow.start(_request(_commit(config, commit), override or [], reason, by), config.deployment)
+        run = follow.start(_request(_commit(config, commit), override or [], reason, by, reuse), config.deployment)
         if not as_json:
             out.print(f"release {run.commit[:7]}: {run.url}", soft_wrap=True)
         ended = _followed(run, as_json) if wait else None
@@ -309,7 +315,7 @@ def _followed(run: Any, quiet: bool) -> Any:
         raise typer.Exit(Exit.interrupted) from None
 
 
-def _request(commit: str, gates: list[str], reason: str, by: str) -> Any:
+def _request(commit: str, gates: list[str], reason: str, by: str, reuse: bool = True) -> Any:
     """What the release is asked for. Raises `ConfigInvalid` for an override that policy does not allow, or without a reason."""
     from pydantic import ValidationError
 
@@ -330,7 +336,7 @@ def _request(commit: str, gates: list[str], reason: str, by: str) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigInvalid.because(first["msg"], f"--{first['loc'][0]}", "say it in fewer words") from None
-    return ReleaseRequest(commit=commit, overrides=overrides)
+    return ReleaseRequest(commit=commit, overrides=overrides, reuse=reuse)
 
 
 def _hold(reason: str, by: str, until: str) -> Any:

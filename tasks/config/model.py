@@ -85,6 +85,28 @@ class Component(Section):
     build: Build = Field(default=Build(), description="what the builder is given, and where its cache is")
     suites: dict[Name, Suite] = Field(default={}, description="tests and linters, by name")
     run: Run
+    shared: tuple[RelativePath, ...] = Field(
+        default=(),
+        description="other folders and files of the app that it is made of; the build's context is then the repository's root "
+        "with path and these alone, and a Dockerfile in one of these is named from there",
+    )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Everything in the app's repository that it is made of: nothing else reaches its build."""
+        return (self.path,) if self.path == "." else tuple(dict.fromkeys((self.path, *self.shared)))
+
+    @property
+    def dockerfile(self) -> str:
+        """Where its Dockerfile is in the app's repository."""
+        name = self.build.dockerfile
+        of_shared = any(name == path or name.startswith(f"{path}/") for path in self.paths[1:])
+        return name if of_shared or self.path == "." else f"{self.path}/{name}"
+
+    @property
+    def build_in_context(self) -> Build:
+        """How it is built, with the Dockerfile's place in the context: the component's folder, or with `shared` the root."""
+        return self.build.model_copy(update={"dockerfile": self.dockerfile}) if len(self.paths) > 1 else self.build
 
 
 class EndToEnd(Section):

@@ -13,7 +13,7 @@ from tasks.gitops.push import write_blobs
 from tasks.gitops.state import State
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit, Scalar
-from tasks.models import Edit, Edits, Hold, PendingMigration, Promotion, Release, Standing, tag_of
+from tasks.models import Edit, Edits, Hold, PendingMigration, Promotion, Release, Standing
 
 Files = dict[str, tuple[bytes | None, bytes]]
 """Path -> content before (None: not there) and after."""
@@ -156,7 +156,7 @@ def join(values: dict[Scalar, str], found: Mapping[Scalar, str], component: str)
 def _require_ours(stated: State, component: str, found: str, wanted: set[str]) -> None:
     """A value that no release of ours wrote was put there by a person: newer or not, it is kept and told."""
     known = stated.release.components.get(component) if stated.release else None
-    if known and found not in wanted | {known.digest, tag_of(known.tree)}:
+    if known and found not in wanted | {known.digest, known.tag}:
         raise Conflict(
             f"{component} was changed by hand to {found[:19] or 'something else'}",
             f"put {known.digest[:19]} back, or write the new digest into {state.path(stated.customer)} too; "

@@ -4,34 +4,36 @@ import re
 from collections.abc import Iterable
 
 from tasks.config.model import Config
-from tasks.git import GitFailed, Mirror
+from tasks.git import GitFailed
 from tasks.gitops import state
 from tasks.gitops.tip import Tip
 from tasks.models import tag_of
 
-NAMES = re.compile(rb"sha256:[0-9a-f]{64}|tree-[0-9a-f]{40}")
+NAMES = re.compile(rb"sha256:[0-9a-f]{64}|(?:tree|content)-[0-9a-f]{40}")
+# As a state file has them: what an image is found by.
 TREES = re.compile(rb"tree: .?([0-9a-f]{40})")
+KEYS = re.compile(rb"key: .?([0-9a-f]{64})")
 RAW = re.compile(rb":\d{6} \d{6} ([0-9a-f]+) [0-9a-f]+ \w+\0([^\0]+)\0")
 COMMITS = 1000
 STATES = 20
 
 
 def needed_images(config: Config, commits: int = COMMITS) -> frozenset[str]:
-    """Digests and tags (`tree-...`) that must stay, read from the branches as they are now.
+    """Digests and tags (`content-...`, `tree-...`) that must stay, read from the branch as it is now.
 
-    Every one that stands in any file at the tip, whoever wrote it and for whom; of each customer the last states before, as a
-    rollback may go back to several; and the components of the app's main, which a release may be under way with. So many
-    newest commits are read at once, and customers of whom they tell little one by one.
+    Every one that stands in any file at the tip, whoever wrote it and for whom; and of each customer the last states before, as
+    a rollback may go back to several. So many newest commits are read at once, and customers of whom they tell little one by one.
     """
     tip = Tip.read(config)
-    return frozenset(_at_tip(tip) | _named(tip, _before(tip, commits)) | _of_main(config))
+    return frozenset(_at_tip(tip) | _named(tip, _before(tip, commits)))
 
 
 def _at_tip(tip: Tip) -> set[str]:
     """By git's own search, as fast as the disk; no file is parsed, so that none can hide an image."""
-    patterns = ("-e", "sha256:[0-9a-f]{64}", "-e", "tree-[0-9a-f]{40}", "-e", "tree: .?[0-9a-f]{40}")
+    patterns = ("sha256:[0-9a-f]{64}", "(tree|content)-[0-9a-f]{40}", "tree: .?[0-9a-f]{40}", "key: .?[0-9a-f]{64}")
+    wanted = [argument for pattern in patterns for argument in ("-e", pattern)]
     try:
-        return _names(tip.mirror.run_bytes("grep", "-h", "-o", "-a", "-E", *patterns, tip.commit))
+        return _names(tip.mirror.run_bytes("grep", "-h", "-o", "-a", "-E", *wanted, tip.commit))
     except GitFailed as error:
         if error.code == 1 and not error.output:  # nothing was found
             return set()
@@ -66,12 +68,7 @@ def _named(tip: Tip, blobs: Iterable[str]) -> set[str]:
     return _names(tip.mirror.run_bytes("cat-file", "--batch", stdin=wanted)) if wanted else set()
 
 
-def _of_main(config: Config) -> set[str]:
-    mirror = Mirror.open(config.app.repository)
-    tip = mirror.fetch(config.app.branch)
-    return {tag_of(tree) for c in config.components.values() if (tree := mirror.tree(tip, c.path))}
-
-
 def _names(content: bytes) -> set[str]:
-    trees = {tag_of(tree.decode()) for tree in TREES.findall(content)}
-    return trees | {name.decode() for name in NAMES.findall(content)}
+    tags = {tag_of(tree.decode()) for tree in TREES.findall(content)}
+    tags |= {tag_of("", key.decode()) for key in KEYS.findall(content)}
+    return tags | {name.decode() for name in NAMES.findall(content)}

@@ -116,6 +116,7 @@ def write(customer: str, release: Release) -> bytes:
     for image in sorted(release.images, key=lambda i: i.component):
         lines += [f"    {image.component}:", f"      digest: {quoted(image.digest)}"]
         lines += [f"      revision: {quoted(image.revision)}", f"      tree: {quoted(image.tree)}"]
+        lines += [f"      key: {quoted(image.key)}"] if image.key else []
     return (HEADER + "\n".join(lines) + "\n").encode()
 
 

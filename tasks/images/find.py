@@ -1,4 +1,4 @@
-"""Finds the image that a component's content has already: released before, or in the registry under its tree."""
+"""Finds the image that a component's content has already: released before, or in the registry under its key."""
 
 from tasks.config.model import Config
 from tasks.images import registry
@@ -11,24 +11,12 @@ def find_image(config: Config, change: ComponentChange) -> Image | None:
     What a customer runs is not even looked up; an image without the label that names its commit does not count.
     """
     repository = config.components[change.name].image
-    if change.released:
-        digest, revision = change.released.digest, change.released.revision
+    if change.released:  # with the tag that it has, which is of an older kind in the state files of older versions
+        found = change.released.model_dump()
     else:
-        digest = registry.find(f"{repository}:{tag_of(change)}") or ""
+        digest = registry.find(f"{repository}:{change.tag}") or ""
         revision = registry.revision(f"{repository}@{digest}") or "" if digest else ""
-    if not digest or not revision:
-        return None
-    return Image(
-        component=change.name,
-        repository=repository,
-        digest=digest,
-        revision=revision,
-        tree=change.tree,
-        built=False,
-        seconds=0,
-    )
-
-
-def tag_of(change: ComponentChange) -> str:
-    """The tag to find an image by; it is deployed by digest."""
-    return f"tree-{change.tree}"
+        if not digest or not revision:
+            return None
+        found = {"digest": digest, "revision": revision, "tree": change.tree, "key": change.key}
+    return Image(component=change.name, repository=repository, built=False, seconds=0, **found)

@@ -1,26 +1,29 @@
-"""A registry's own API, for what the Docker Engine cannot ask: which tags there are, and taking a manifest away.
+"""A registry's own API, for what the Docker Engine cannot ask: tags, manifests and blobs of any kind, and taking one away.
 
-Source: OCI Distribution Specification 1.1, Content Discovery and Content Management.
+Source: OCI Distribution Specification 1.1: Pull, Push, Content Discovery, Content Management.
 """
 
-import base64
 import re
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.containers import engine
 from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable
+from tasks.images.registry_login import HUB, basic, login_of, scheme_of
 from tasks.models import Reason
 
 if TYPE_CHECKING:
     import httpx
 
 SECONDS = 30
+WHOLE_SECONDS = 60
+MOST_BYTES = 4 * 1024 * 1024  # what the specification lets a manifest have at most
+PATIENCE_SECONDS = 5.0  # with a registry that says 429; one that asks for more is waited for by the step
+ENCODING = ("content-encoding", "content-length", "transfer-encoding")
 PAGES = 200
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 DIGEST = re.compile("sha256:[0-9a-f]{64}")
-HUB = "docker.io"
 API = f"registry-1.{HUB}"  # where Docker Hub answers the registry API
 
 
@@ -40,9 +43,9 @@ class Repository:
 
         self.name = name
         self.host, _, self._path = name.partition("/")
-        self._login = _login(self.host)
+        self._login = login_of(self.host)
         self._client = httpx.Client(
-            base_url=f"{_scheme(self.host)}://{API if self.host == HUB else self.host}/v2/{self._path}/",
+            base_url=f"{scheme_of(self.host)}://{API if self.host == HUB else self.host}/v2/{self._path}/",
             timeout=SECONDS,
             follow_redirects=False,  # a login must not follow one to another host
         )
@@ -100,13 +103,19 @@ class Repository:
             )
         return answer.status_code != 404
 
-    def _ask(self, method: str, where: str, right: str) -> "httpx.Response":
-        """The answer, with a token when the registry asks for one. 404 and 405 are answers, too."""
-        answer = self._send(method, where)
+    def _ask(self, method: str, where: str, right: str, also: tuple[int, ...] = (), **more: Any) -> "httpx.Response":
+        """The answer, with a token when the registry asks for one. 404, 405 and those in `also` are answers, too."""
+        answer = self._send(method, where, **more)
         if answer.status_code == 401:
             self._client.headers["Authorization"] = self._authorization(answer, right)
-            answer = self._send(method, where)
-        if answer.is_success or answer.status_code in (404, 405):
+            answer = self._send(method, where, **more)
+        if (
+            answer.status_code == 429
+            and (pause := retry_after(answer.headers.get("Retry-After", ""))) <= PATIENCE_SECONDS
+        ):
+            time.sleep(pause)
+            answer = self._send(method, where, **more)
+        if answer.is_success or answer.status_code in (404, 405, *also):
             return answer
         if method == "HEAD" and answer.has_redirect_location:  # it is there, in a store of its own
             return answer
@@ -123,15 +132,31 @@ class Repository:
             f"the registry did not answer well: {said}", f"{self.name}, {where}", "see its log"
         )
 
-    def _send(self, method: str, where: str) -> "httpx.Response":
+    def _send(self, method: str, where: str, headers: dict[str, str] | None = None, **more: Any) -> "httpx.Response":
         import httpx
 
+        accepted = {"Accept": ", ".join((*INDEXES, *MANIFESTS)), **(headers or {})}
         try:
-            return self._client.request(method, where, headers={"Accept": ", ".join((*INDEXES, *MANIFESTS))})
+            return self._whole(self._client, method, where, headers=accepted, **more)
         except httpx.TransportError as error:
             raise ServiceUnavailable.because(
                 f"the registry did not answer: {error or type(error).__name__}", self.name, "check that it runs"
             ) from error
+
+    def _whole(self, client: "httpx.Client", method: str, where: Any, **more: Any) -> "httpx.Response":
+        """The answer with its body, as far as any of ours is long, and as long as anybody waits for it."""
+        import httpx
+
+        until, body = time.monotonic() + WHOLE_SECONDS, bytearray()
+        with client.stream(method, where, **more) as answer:
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > MOST_BYTES or time.monotonic() > until:
+                    raise ServiceUnavailable.because(
+                        f"an answer of more than {MOST_BYTES:,} bytes or {WHOLE_SECONDS} s", self.name, "see its log"
+                    )
+        plain = [(k, v) for k, v in answer.headers.multi_items() if k.lower() not in ENCODING]
+        return httpx.Response(answer.status_code, headers=plain, content=bytes(body), request=answer.request)
 
     def _json(self, answer: "httpx.Response") -> dict[str, Any]:
         try:
@@ -149,7 +174,7 @@ class Repository:
         kind, _, rest = answer.headers.get("WWW-Authenticate", "").partition(" ")
         asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() != "bearer":
-            return _basic(*self._login) if self._login else ""
+            return basic(*self._login) if self._login else ""
         scope = asked.get("scope") or f"repository:{self._path}:{right}"
         question = {"service": asked.get("service", ""), "scope": scope}
         try:
@@ -173,30 +198,3 @@ def rate_limited(where: str, seconds: float) -> RateLimited:
 def retry_after(header: str) -> float:
     """Seconds that a `Retry-After` asks for, 300 at most; a minute where it says nothing that can be read."""
     return min(float(header), 300.0) if header.isdigit() else 60.0
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _login(host: str) -> tuple[str, str] | None:
-    """User and password of `docker login`, from Docker's configuration or the credential store that it names."""
-    from docker.auth import INDEX_NAME, AuthConfig
-    from docker.errors import DockerException
-
-    try:
-        known = AuthConfig.load_config(None, None).resolve_authconfig(INDEX_NAME if host == HUB else host)
-    except DockerException as error:
-        raise ServiceUnavailable.because(
-            f"Docker's credentials cannot be read: {type(error).__name__}", "DOCKER_CONFIG", "`docker login` again"
-        ) from error
-    user, password = (known or {}).get("username") or "", (known or {}).get("password") or ""
-    return (user, password) if user and password else None
-
-
-def _scheme(host: str) -> str:
-    """http for a registry of this machine and where the Engine is told so, as `docker push` does it."""
-    if re.fullmatch(r"(localhost|127(\.\d+){3})(:\d+)?", host):
-        return "http"
-    indexes = (engine().info().get("RegistryConfig") or {}).get("IndexConfigs") or {}
-    return "https" if (indexes.get(host) or {}).get("Secure", True) else "http"

@@ -16,18 +16,20 @@ from tasks.images.registry_api import Manifest, Repository
 from tasks.models import Reason, UnusedImage
 
 log = logging.getLogger(__name__)
-OURS = re.compile("tree-[0-9a-f]{40}")
+EVIDENCE = ".evidence-"
+OURS = re.compile("(?:content|tree)-[0-9a-f]{40}(?:[.]evidence-[0-9a-f]{40})?")
 AT_ONCE = 8
 DAY = 86400
 Needed = Callable[[], Collection[str]]
 
 
 def unused_images(config: Config, needed: Needed, today: datetime.date | None = None) -> tuple[UnusedImage, ...]:
-    """Every image that has tags of ours only (`tree-...`) and is not needed, with the day on which that was first seen.
+    """Every image that has tags of ours only (`content-...`, `tree-...`) and is not needed, with the day on which that was first seen.
 
     `needed` looks anew at each call: digests and tags that must stay. With `nightly.unused_images: delete` those that have been
     unused for `nightly.keep` are taken away, after another look. An index is needed when one of its platforms is; a platform's
-    manifest goes with its last index. Days are kept in the Slipway home: without it the wait begins anew, which keeps more.
+    manifest goes with its last index. Evidence is listed and goes as an image does. Days are kept in the Slipway
+    home: without it the wait begins anew, which keeps more.
     One repository's trouble hides no other: raises what they all said, once each was looked at.
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
@@ -84,12 +86,20 @@ def _unused(there: Mapping[str, Manifest], needed: Collection[str]) -> list[tupl
     for tag, manifest in there.items():
         tags.setdefault(manifest.digest, set()).add(tag)
     kept = {m.digest for tag, m in there.items() if not OURS.fullmatch(tag) or _is_needed(tag, m, needed)}
+    # Evidence is kept as long as the content that it is of, by whichever of its names that is kept.
+    contents = {tag for tag, m in there.items() if m.digest in kept}
+    kept |= {m.digest for tag, m in there.items() if _content(tag) in contents}
     below = {child for m in there.values() if m.digest in kept for child in m.children}
     return sorted((digest, names) for digest, names in tags.items() if digest not in kept | below)
 
 
 def _is_needed(tag: str, manifest: Manifest, needed: Collection[str]) -> bool:
-    return any(name in needed for name in (tag, manifest.digest, *manifest.children))
+    return any(name in needed for name in (_content(tag), manifest.digest, *manifest.children))
+
+
+def _content(tag: str) -> str:
+    """The tag of the image, of evidence that of the image it is of."""
+    return tag.partition(EVIDENCE)[0]
 
 
 def _delete(repository: Repository, ripe: Collection[str], needed: Needed) -> set[str]:

@@ -9,6 +9,7 @@ from tasks.models.evidence import (
     Image,
     MigrationReport,
     Phase,
+    Proof,
     Running,
     SuiteResult,
     TestCase,
@@ -17,8 +18,9 @@ from tasks.models.fleet import Customer, Deployed, Fleet, Hold, Source, tag_of
 from tasks.models.night import Answer, Ledger, NightlyReport, OpenOverride, Sighting, Tested, UnusedImage, Version
 from tasks.models.outcome import COMPLETE, Newer, Outcome, OutcomeName, ReleaseReport, Span, StatusState
 from tasks.models.plan import Edit, Edits, PendingMigration, Plan, Promotion, Release, RingPlan, Standing
+from tasks.models.proof import Claim, ReusedFrom
 from tasks.models.request import Gate, Overridden, Override, ReleaseRequest
-from tasks.models.values import NAME, CommitId, Digest, Name, Reason, Value
+from tasks.models.values import NAME, CommitId, Digest, Key, Name, Reason, Value, key_of
 from tasks.models.written import Back, Proposal, PullRequest, RingCommit, RollbackCommit
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Answer",
     "Back",
     "Changes",
+    "Claim",
     "CommitId",
     "Compatibility",
     "ComponentChange",
@@ -40,6 +43,7 @@ __all__ = [
     "Gate",
     "Hold",
     "Image",
+    "Key",
     "Ledger",
     "MigrationReport",
     "NAME",
@@ -55,12 +59,14 @@ __all__ = [
     "Phase",
     "Plan",
     "Promotion",
+    "Proof",
     "Proposal",
     "PullRequest",
     "Reason",
     "Release",
     "ReleaseReport",
     "ReleaseRequest",
+    "ReusedFrom",
     "RingCommit",
     "RingPlan",
     "RollbackCommit",
@@ -76,5 +82,6 @@ __all__ = [
     "UnusedImage",
     "Value",
     "Version",
+    "key_of",
     "tag_of",
 ]

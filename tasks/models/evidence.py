@@ -1,12 +1,13 @@
 """What was built and proven: changes, images, suites, migrations, and the gate's verdict."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from tasks.models.fleet import Deployed, tag_of
+from tasks.models.proof import ReusedFrom
 from tasks.models.request import Overridden
-from tasks.models.values import CommitId, Digest, Name, Value
+from tasks.models.values import CommitId, Digest, Key, Name, Value
 
 
 class ComponentChange(Value):
@@ -15,7 +16,16 @@ class ComponentChange(Value):
     name: Name
     tree: str
     changed: bool
-    released: Deployed | None = Field(default=None, description="the released image of the same tree, if there is one")
+    key: Key | Literal[""] = Field(default="", description="what its image is found by; none: by its tree")
+    because: str = Field(default="", description="why it has changed")
+    released: Deployed | None = Field(
+        default=None, description="the released image of the same content, if there is one"
+    )
+
+    @property
+    def tag(self) -> str:
+        """The tag that an image of this content has in the registry."""
+        return tag_of(self.tree, self.key)
 
 
 class Changes(Value):
@@ -24,10 +34,22 @@ class Changes(Value):
     base: CommitId | None
     components: tuple[ComponentChange, ...]
     end_to_end: bool = Field(description="whether the end-to-end suite has something to see")
+    end_to_end_key: Key | Literal[""] = Field(default="", description="content key of the end-to-end tests")
+    digests: dict[str, str] = Field(
+        default={}, description="image that a build or a suite begins from -> its digest, or that it was not known"
+    )
 
     def component(self, name: str) -> ComponentChange:
         """The change of one component."""
         return next(c for c in self.components if c.name == name)
+
+    @property
+    def nothing(self) -> str:
+        """Why there is nothing to release, in words; empty when there is something."""
+        if self.base is None or self.end_to_end or any(c.changed for c in self.components):
+            return ""
+        names = ", ".join(c.name for c in self.components)
+        return f"nothing that {names} or their tests are made of has changed since {self.base[:7]}"
 
 
 class Image(Value):
@@ -38,6 +60,7 @@ class Image(Value):
     digest: Digest
     revision: CommitId
     tree: str
+    key: Key | Literal[""] = Field(default="", description="content key; none: released by an older version")
     built: bool = Field(description="False: its content was in the registry already")
     built_by: str = Field(default="", description="the builder; empty when it was not built now")
     seconds: float
@@ -50,7 +73,7 @@ class Image(Value):
     @property
     def tag(self) -> str:
         """The tag that its content is found by in the registry."""
-        return tag_of(self.tree)
+        return tag_of(self.tree, self.key)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -80,6 +103,16 @@ class SuiteResult(Value):
     coverage: float | None = Field(
         default=None, description="share of lines that its tests ran, 0 to 1, where it says so"
     )
+    reused: ReusedFrom | None = Field(default=None, description="the run that it is of, when it did not run again")
+
+
+class Proof(Value):
+    """The record of a suite that passed, as it stands in the registry beside the image."""
+
+    key: Key
+    parts: dict[str, Any] = Field(description="what went into the key")
+    by: ReusedFrom
+    result: SuiteResult
 
 
 class Finding(Value):

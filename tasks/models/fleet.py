@@ -1,8 +1,10 @@
 """What stands in the repositories when a release begins: the app's commit, and every customer."""
 
+from typing import Literal
+
 from pydantic import Field
 
-from tasks.models.values import CommitId, Digest, Name, Reason, Value
+from tasks.models.values import CommitId, Digest, Key, Name, Reason, Value
 
 
 class Source(Value):
@@ -11,12 +13,14 @@ class Source(Value):
     commit: CommitId
     subject: str
     author: str
-    trees: dict[str, str] = Field(description="path in the app -> git tree id there, for each component and e2e")
+    trees: dict[str, str] = Field(
+        description="path in the app -> git id there, for all that components and e2e are made of"
+    )
 
 
-def tag_of(tree: str) -> str:
-    """The tag of the image that was built from a tree."""
-    return f"tree-{tree}"
+def tag_of(tree: str, key: str = "") -> str:
+    """The tag of the image with this content key; images of older versions of Slipway have the tag of their tree."""
+    return f"content-{key[:40]}" if key else f"tree-{tree}"
 
 
 class Deployed(Value):
@@ -25,6 +29,12 @@ class Deployed(Value):
     digest: Digest
     revision: CommitId = Field(description="the commit that the image was built from and answers as its version")
     tree: str = Field(description="git tree id of the component's path at that commit")
+    key: Key | Literal[""] = Field(default="", description="content key; none in state files of older versions")
+
+    @property
+    def tag(self) -> str:
+        """The tag that its image has in the registry."""
+        return tag_of(self.tree, self.key)
 
 
 class Hold(Value):
@@ -55,7 +65,7 @@ class Customer(Value):
     def is_by_hand(self, component: str) -> bool:
         """Whether its files say another image than its last release put there."""
         done, runs = self.components.get(component), self.runs.get(component)
-        return bool(done and runs) and runs not in (done.digest, tag_of(done.tree))
+        return bool(done and runs) and runs not in (done.digest, done.tag)
 
 
 class Fleet(Value):

@@ -45,7 +45,9 @@ class Release(Value):
     @property
     def deployed(self) -> dict[str, Deployed]:
         """Component -> its image as a state file keeps it."""
-        return {i.component: Deployed(digest=i.digest, revision=i.revision, tree=i.tree) for i in self.images}
+        return {
+            i.component: Deployed(digest=i.digest, revision=i.revision, tree=i.tree, key=i.key) for i in self.images
+        }
 
     def image(self, component: str) -> Image:
         """The image of one component."""

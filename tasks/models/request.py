@@ -47,6 +47,10 @@ class ReleaseRequest(Value):
         max_length=5,
         description="gates that a person lets this release pass, each with a reason and a name",
     )
+    reuse: bool = Field(
+        default=True,
+        description="whether images and results of the same content count; no: all is built and tested anew",
+    )
 
     @field_validator("overrides")
     @classmethod

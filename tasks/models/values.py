@@ -1,6 +1,9 @@
-"""What values are made of: names, ids, digests, and why something was refused."""
+"""What values are made of: names, ids, digests, keys, and why something was refused."""
 
-from typing import Annotated
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -9,6 +12,16 @@ CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 """What an image is, as the registry answered it: `sha256:` and 64 hex digits."""
+
+Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""What a content or a check is found by: SHA-256 over everything that it depends on, 64 hex digits."""
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """The key of these parts: SHA-256 over their JSON, with sorted keys and nothing between (RFC 8785, but for numbers)."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]

@@ -24,6 +24,7 @@ def tests_table(evidence: Evidence) -> list[dict[str, object]]:
                 "skipped": s.skipped,
                 "seconds": round(s.seconds, 1),
                 **({"coverage": f"{s.coverage:.1%}"} if s.coverage is not None else {}),
+                "reused from": str(s.reused or ""),
             }
         )
         rows += [
@@ -33,6 +34,7 @@ def tests_table(evidence: Evidence) -> list[dict[str, object]]:
                 "passed": "",
                 "skipped": "",
                 "seconds": t.message[:200],
+                "reused from": "",
             }
             for t in s.failed
         ]
@@ -156,13 +158,15 @@ def release_text(
     commits: Mapping[str, str],
     spans: Mapping[str, Span],
     newer: Newer | None = None,
+    nothing: str = "",
 ) -> str:
-    """Markdown: what was released where, and all that led there."""
+    """Markdown: what was released where, and all that led there; or why there was `nothing` to release."""
     release = plan.release
     done = sum(o.outcome in ("promoted", "unchanged") for o in outcomes)
     sections = [
         f"# {_title(release.commit, release.subject)}\n\n**{done} of {len(outcomes)} customers are seen running it.**",
         replaced_by(newer) if newer else "",
+        f"**Nothing to release**: {_cell(nothing)}." if nothing else "",
         "\n".join(overrides_section(release)).strip(),
         "## Customers\n\n" + _table(customers_table(outcomes)),
         "## GitOps commits\n\n"
@@ -203,9 +207,7 @@ def images_section(release: Release) -> str:
 
 def tests_section(evidence: Evidence) -> str:
     """Markdown: one row per suite and failed test."""
-    return "## Tests\n\n" + (
-        _table(tests_table(evidence)) if evidence.suites else "Nothing that has tests was changed; none ran."
-    )
+    return "## Tests\n\n" + (_table(tests_table(evidence)) if evidence.suites else "There are no suites.")
 
 
 def migrations_section(evidence: Evidence) -> str:
@@ -293,7 +295,7 @@ def _promotion(promotion: Promotion) -> dict[str, str]:
 
 def short(value: str) -> str:
     """A digest or tag as people compare it: the first seven digits of what says something."""
-    return value.removeprefix("sha256:").removeprefix("tree-")[:7] or "nothing"
+    return value.removeprefix("sha256:").removeprefix("tree-").removeprefix("content-")[:7] or "nothing"
 
 
 def _diff(promotion: Promotion) -> str:

@@ -1,33 +1,41 @@
 """What a commit changes, measured against the newest release that any customer runs."""
 
 import logging
+from collections.abc import Mapping
 
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
 from tasks.git import Mirror
 from tasks.models import Changes, ComponentChange, Customer, Fleet, ReleaseRequest, Source
+from tasks.source import content
+from tasks.source.content import Made
 
 log = logging.getLogger(__name__)
 
 
-def find_changes(config: Config, source: Source, fleet: Fleet) -> Changes:
-    """Compares each component's tree id with the one last released; without a release everything has changed."""
+def find_changes(
+    config: Config, source: Source, fleet: Fleet, made: Mapping[str, Made], digests: Mapping[str, str]
+) -> Changes:
+    """Compares each component's content with the one last released; without a release everything has changed.
+
+    `digests`: of the images that `content.images` names, empty where one is not known.
+    """
     mirror = Mirror.holding(config.app.repository, config.app.branch, source.commit)
-    last = _newest_release(mirror, fleet)
-    components = tuple(_compare(name, source.trees[c.path], last) for name, c in config.components.items())
-    changed = [c.name for c in components if c.changed]
+    last, digests = _newest_release(mirror, fleet), content.known(source, digests)
+    keys = content.keys(source, made, digests)
+    components = tuple(_compare(mirror, config, source, name, keys[name], last) for name in config.components)
+    changed = [c for c in components if c.changed]
+    for change in changed:
+        log.info("%s has changed: %s", change.name, change.because)
     tests_changed = bool(config.e2e and not (last and _same_tests(mirror, config, source, last)))
-    log.info(
-        "changed since %s: %s",
-        last.release[:7] if last and last.release else "nothing",
-        ", ".join(changed) or "nothing",
-    )
     reach("changes:found")
     return Changes(
         base=last.release if last else None,
         components=components,
         end_to_end=bool(config.e2e) and (bool(changed) or tests_changed),
+        end_to_end_key=keys.get(content.END_TO_END, ""),
+        digests=digests,
     )
 
 
@@ -53,10 +61,26 @@ def _newest_release(mirror: Mirror, fleet: Fleet) -> Customer | None:
     return newest
 
 
-def _compare(name: str, tree: str, last: Customer | None) -> ComponentChange:
+def _compare(
+    mirror: Mirror, config: Config, source: Source, name: str, key: str, last: Customer | None
+) -> ComponentChange:
+    """State files of older versions hold no key: there the trees decide, as they did then."""
+    component = config.components[name]
+    tree = source.trees[component.path]
     deployed = last.components.get(name) if last else None
-    same = deployed is not None and deployed.tree == tree
-    return ComponentChange(name=name, tree=tree, changed=not same, released=deployed if same else None)
+    touched = [p for p in component.paths if not last or mirror.tree(last.release or "", p) != source.trees[p]]
+    same_trees = bool(deployed) and deployed.tree == tree and set(touched) <= {component.path}
+    same = deployed.key == key if deployed and deployed.key else same_trees
+    because = _because(touched, deployed is not None) if not same else ""
+    return ComponentChange(
+        name=name, tree=tree, key=key, changed=not same, because=because, released=deployed if same else None
+    )
+
+
+def _because(touched: list[str], released: bool) -> str:
+    if not released:
+        return "it was not released yet"
+    return ", ".join(touched) if touched else "its base images or its build settings are others"
 
 
 def _same_tests(mirror: Mirror, config: Config, source: Source, last: Customer) -> bool:

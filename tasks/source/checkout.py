@@ -24,16 +24,24 @@ def check_out(config: Config, request: ReleaseRequest) -> Source:
     _require_on_main(mirror, config, request.commit, tip)
     told = mirror.run("show", "--no-patch", "--format=%s%n%an", request.commit).split("\n")[:2]
     subject, author = map(printable, told)  # whoever pushes writes them, and they go into pages, commits and messages
-    trees = {path: mirror.tree(request.commit, path) for path in _paths(config)}
-    if missing := [path for path, tree in trees.items() if tree is None]:
+    trees = _trees(mirror, config, request.commit)
+    if missing := [path for path, tree in trees.items() if not tree]:
         raise ReleaseRefused(*(_missing(path, request.commit) for path in missing))
     log.info("%s: %s by %s", request.commit[:7], subject, author)
     return Source(commit=request.commit, subject=subject, author=author, trees=trees)
 
 
-def _paths(config: Config) -> list[str]:
+def tip(config: Config) -> Source:
+    """What main is at now. Raises `ReleaseRefused` when it lacks a folder."""
+    mirror = Mirror.open(config.app.repository)
+    return check_out(config, ReleaseRequest(commit=mirror.fetch(config.app.branch)))
+
+
+def _trees(mirror: Mirror, config: Config, commit: str) -> dict[str, str]:
+    """Path that `release.yaml` names -> git id there, empty where nothing is."""
     end_to_end = [config.e2e.path] if config.e2e else []
-    return sorted({*(c.path for c in config.components.values()), *end_to_end})
+    paths = sorted({*(path for c in config.components.values() for path in c.paths), *end_to_end})
+    return {path: mirror.tree(commit, path) or "" for path in paths}
 
 
 def _require_on_main(mirror: Mirror, config: Config, commit: str, tip: str) -> None:
@@ -58,7 +66,7 @@ def _has_parent(mirror: Mirror, commit: str) -> bool:
 
 def _missing(path: str, commit: str) -> Reason:
     return Reason(
-        what=f"there is no folder {path} in the app",
+        what=f"there is no {path} in the app",
         where=f"commit {commit[:7]}",
-        next_step="correct the path in release.yaml, or add the folder",
+        next_step="correct the path in release.yaml, or add it to the app",
     )

@@ -9,6 +9,7 @@ PERHAPS_TESTING = ("dev", "development", "builder", "build")
 DEPLOYED = ("production", "prod", "runtime", "release", "final", "runner", "app")
 TARGET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MAX_LINES = 5_000
+HEREDOC = re.compile(r"<<-?[\"']?(\w+)[\"']?")
 Instruction = tuple[str, str]
 
 
@@ -91,7 +92,11 @@ def parse(text: str) -> Dockerfile:
 def _instructions(text: str) -> Iterator[Instruction]:
     """Keyword in capitals and the rest, with continued lines joined, without comments."""
     held: list[str] = []
+    heredocs: list[str] = []
     for line in text.split("\n")[:MAX_LINES]:
+        if heredocs:  # their lines are files or scripts, not instructions
+            heredocs = heredocs[1:] if line.lstrip("\t").rstrip() == heredocs[0] else heredocs
+            continue
         if line.lstrip().startswith("#"):
             continue
         held.append(line.rstrip().removesuffix("\\").strip())
@@ -99,5 +104,6 @@ def _instructions(text: str) -> Iterator[Instruction]:
             continue
         keyword, _, rest = " ".join(filter(None, held)).partition(" ")
         held = []
+        heredocs = HEREDOC.findall(rest) if keyword.upper() in ("RUN", "COPY", "ADD") else []
         if keyword.isalpha():
             yield keyword.upper(), rest.strip()

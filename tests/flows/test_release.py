@@ -54,7 +54,13 @@ def test_releases_reach_every_customer_and_change_nothing_they_need_not(product:
     before = product.history()
     again, state = product.release(product.first)
     assert (state.name, product.history()) == ("Completed", before)
-    assert not {name for name, _ in product.steps(again)} & {"api unit", "test image api", "check migrations"}
+    assert "nothing to release: nothing that api or their tests are made of has changed" in state.message
+    steps = {name for name, _ in product.steps(again)}
+    assert not steps & {"api unit", "test image api", "test image e2e", "check migrations"}
+    tests, report = product.artifact(again, "tests"), product.artifact(again, "release")
+    assert tests.count(f"/runs/flow-run/{run}") == 2, "both suites, with the run that they are of"
+    assert "**Nothing to release**" in report
+    assert ("| built" in report, "| reused |" in report) == (False, True)
 
     words = product.app.commit({"README.md": "words\n"}, "Only words")
     assert (product.release(words)[1].name, product.history()) == ("Completed", before)

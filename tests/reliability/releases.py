@@ -206,10 +206,11 @@ class Releases:
 
     def _settings(self, name: str, checks: Collection[str], bad: bool, fresh: bool) -> dict[str, Any]:
         image = f"{self.registry}/{name if fresh else 'tiny'}/api"
-        suites = {"unit": {"run": "python -m unittest --quiet"}} if "suite" in checks else {}
+        case = {"env": {"CASE": name}}  # so that no case finds the evidence of another
+        suites = {"unit": {"run": "python -m unittest --quiet", **case}} if "suite" in checks else {}
         sections: dict[str, Any] = {
             "migrations": {"component": "api", "tool": "sql"},
-            "e2e": {"path": "e2e", "smoke": "python /smoke.py"},
+            "e2e": {"path": "e2e", "smoke": "python /smoke.py", **case},
         }
         return {
             **{section: settings for section, settings in sections.items() if section in checks},

@@ -6,14 +6,30 @@ from types import SimpleNamespace
 
 import pytest
 
+from tasks import steps
 from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.gitops.edit import edit_customers
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.freeze import Frozen
 from tasks.gitops.propose import propose
-from tasks.models import Changes, ComponentChange, Customer, Edits, Fleet, Release, ReleaseRequest, RingPlan
+from tasks.images import proofs
+from tasks.models import (
+    Changes,
+    ComponentChange,
+    Customer,
+    Edits,
+    Evidence,
+    Fleet,
+    Release,
+    ReleaseRequest,
+    ReusedFrom,
+    RingPlan,
+    SuiteResult,
+)
+from tasks.reports import release as reports
 from tasks.steps import _migrations, await_merge, open_pull_request
+from tasks.suites import claims
 from tests.contracts import ContractServer
 from tests.tasks.forge.gitea_stand_in import GiteaStandIn
 from tests.tasks.forge.stand_in import NAME, TOKEN
@@ -48,6 +64,34 @@ def test_migrations_are_checked_when_any_customer_has_some_to_run(
     changed: bool, heads: tuple[str | None, ...], wanted: bool
 ) -> None:
     assert needed(changed, *heads) is wanted
+
+
+def test_a_suite_runs_unless_it_passed_for_its_own_content_whatever_became_of_that_release(
+    registry_address: str, tmp_path: Path
+) -> None:
+    """The release before failed after its unit tests had passed: nobody runs it, and yet they need not run again."""
+    settings = config_for("app", "gitops").model_dump(mode="json", by_alias=True)
+    for component in settings["components"].values():
+        component["image"] = f"{registry_address}/{tmp_path.name.lower().replace('_', '-').strip('-')}"
+        component["suites"] = {"unit": {"run": "pytest"}, "lint": {"run": "ruff"}}
+    config, request = Config.model_validate(settings), ReleaseRequest(commit=BASE)
+    components = tuple(
+        ComponentChange(name=name, tree=BASE, key=letter * 64, changed=letter == "a")
+        for name, letter in (("backend", "a"), ("frontend", "b"))
+    )
+    changes = Changes(base=BASE, components=components, end_to_end=False)
+    passed = SuiteResult(suite="unit", component="backend", passed=1, seconds=1, junit=True)
+    claim = claims.of_suite(config, components[0], "unit", changes.digests)
+    proofs.proven(claim, lambda: passed, ReusedFrom.now("failed-later", ""))
+
+    (found,) = steps.find_evidence.fn(config, request, changes)
+    assert found.reused.run == "failed-later"
+    left = [(c.name, suite) for c, suite, _ in steps._unproven(config, changes, [found])]
+    assert left == [("backend", "lint"), ("frontend", "unit"), ("frontend", "lint")], "also what has not changed"
+    assert steps.find_evidence.fn(config, request.model_copy(update={"reuse": False}), changes) == []
+    assert reports.tests_table(Evidence(images=(), suites=(found, passed)))[0]["reused from"].startswith(
+        "failed-later ("
+    )
 
 
 @pytest.fixture

@@ -17,13 +17,12 @@ def released(world: SimpleNamespace, number: int, *customers: str) -> None:
     promote(world, release_of(commit, number), *customers)
 
 
-def test_nothing_but_main_is_needed_before_the_first_release(world: SimpleNamespace) -> None:
+def test_nothing_is_needed_by_a_repository_that_names_no_image(world: SimpleNamespace) -> None:
     world.gitops.commit(
         {f"customers/{n}/{f}": None for n, f in (("dal", "values.yaml"), ("bre", "kustomization.yaml"))}
     )
     world.gitops.commit({"customers/fjord/kustomization.yaml": None})
-    trees = {world.app.git("rev-parse", f"main:{c}") for c in ("backend", "frontend")}
-    assert needed_images(world.config) == {tag_of(tree) for tree in trees}
+    assert needed_images(world.config) == frozenset()
 
 
 def test_what_customers_run_and_may_go_back_to_is_needed_and_what_is_long_gone_is_not(world: SimpleNamespace) -> None:
@@ -51,6 +50,16 @@ def test_a_held_customer_and_one_that_was_put_back_keep_what_they_run_and_came_f
     assert {digest(1), digest(2)} <= needed_images(world.config, commits=3), (
         "its commits are older than the newest three"
     )
+
+
+def test_a_state_file_names_the_content_that_a_customer_runs(world: SimpleNamespace) -> None:
+    release = release_of("1" * 40, 1)
+    images = [i.model_copy(update={"key": f"{n:064x}"}) for n, i in enumerate(release.images)]
+    written = state.write("bre", release.model_copy(update={"images": tuple(images)})).decode()
+    assert state.read(written.encode(), "bre").release.components["backend"].key
+    world.gitops.commit({state.path("bre"): written})
+    assert {i.tag for i in images} <= needed_images(world.config)
+    assert all(i.tag.startswith("content-") for i in images)
 
 
 def test_any_file_counts_whoever_wrote_it(world: SimpleNamespace) -> None:

@@ -9,9 +9,16 @@ import pytest
 
 from tasks.config.model import Config
 from tasks.models import ComponentChange, ReleaseRequest, Source
+from tasks.source import content
 from tasks.source.checkout import check_out
 
 DOCKERFILE = "FROM python:3.13-slim AS test\nCOPY main.py .\nFROM test\nARG COMMIT\nENV COMMIT=$COMMIT\n"
+
+
+def change_of(config: Config, source: Source) -> ComponentChange:
+    """The component's content, as if its base image had this digest."""
+    key = content.keys(source, content.made_of(config, source), {"python:3.13-slim": "sha256:" + "b" * 64})["api"]
+    return ComponentChange(name="api", tree=source.trees["api"], key=key, changed=True)
 
 
 @pytest.fixture
@@ -31,10 +38,10 @@ def app(repository: Callable, registry_address: str, tmp_path: Path) -> SimpleNa
     def push(**files: str) -> tuple[Source, ComponentChange]:
         commit = app.commit({f"api/{k.replace('_', '.')}": v for k, v in {"Dockerfile": DOCKERFILE, **files}.items()})
         source = check_out(config, ReleaseRequest(commit=commit))
-        return source, ComponentChange(name="api", tree=source.trees["api"], changed=True)
+        return source, change_of(config, source)
 
     def configured(image: str = image, **build: Any) -> Config:
         component = {"path": "api", "image": image, "build": build, "run": {"port": 80}}
         return Config.model_validate(config.model_dump(mode="json", by_alias=True) | {"components": {"api": component}})
 
-    return SimpleNamespace(config=config, configured=configured, push=push, image=image, work=app.work)
+    return SimpleNamespace(config=config, configured=configured, push=push, image=image, work=app.work, repository=app)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,9 @@ from tasks.containers import engine
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.images import registry
 from tasks.images.build import build_image, build_target
-from tasks.models import Deployed
+from tasks.models import Deployed, ReleaseRequest
+from tasks.source.checkout import check_out
+from tests.tasks.images.conftest import DOCKERFILE, change_of
 
 pytestmark = pytest.mark.usefixtures("base_images")
 
@@ -24,7 +27,7 @@ def test_an_image_is_built_pushed_and_named_by_digest(app: SimpleNamespace) -> N
     source, change = app.push(main_py=f"print('{app.image}')\n")
     image = build_image(app.config, source, change)
     assert image.built
-    assert registry.find(f"{app.image}:tree-{change.tree}") == image.digest
+    assert registry.find(f"{app.image}:{change.tag}") == image.digest
     assert registry.find(image.reference) == image.digest
     local = engine().images.get(image.reference)
     assert local.labels["org.opencontainers.image.revision"] == source.commit
@@ -48,12 +51,49 @@ def test_what_was_released_is_not_even_looked_up(app: SimpleNamespace) -> None:
     assert (image.built, image.digest) == (False, released.digest)
 
 
+def test_an_image_of_an_older_version_keeps_the_tag_that_it_has(app: SimpleNamespace) -> None:
+    source, change = app.push(main_py="print(2)\n")
+    released = Deployed(digest="sha256:" + "d" * 64, revision=source.commit, tree=change.tree)
+    image = build_image(app.config, source, change.model_copy(update={"released": released, "changed": False}))
+    assert (image.tag, image.names[1]) == (released.tag, f"tree-{change.tree}")
+
+
+def test_two_releases_that_need_the_same_content_at_once_build_it_once(app: SimpleNamespace) -> None:
+    source, change = app.push(main_py=f"print('at once {app.image}')\n", Dockerfile=DOCKERFILE + "RUN sleep 1\n")
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda _: build_image(app.config, source, change), range(2)))
+    assert sorted(i.built for i in made) == [False, True]
+    assert len({i.digest for i in made}) == 1
+    (asked,) = [build_image(app.config, source, change, reuse=False)]
+    assert asked.built, "anew, when that is asked for"
+    assert registry.find(f"{app.image}:{change.tag}") == asked.digest
+
+
+def test_a_build_sees_its_own_paths_and_nothing_beside_them(app: SimpleNamespace) -> None:
+    """Not even a .gitattributes above them, which `git archive` would obey."""
+    shared = app.config.components["api"].model_copy(
+        update={"shared": ("lib/one.py", "docker"), "build": Build(dockerfile="docker/api.Dockerfile")}
+    )
+    config = app.config.model_copy(update={"components": {"api": shared}})
+    files = {
+        "docker/api.Dockerfile": "FROM python:3.13-slim\nCOPY . /src\nRUN cd /src && find . -type f | sort > /seen\n",
+        "lib/one.py": "1\n",
+        "lib/two.py": "2\n",
+        "web/main.js": "3\n",
+        ".gitattributes": "*.py export-ignore\n",
+    }
+    source = check_out(config, ReleaseRequest(commit=app.repository.commit({**files, "api/main.py": "print(7)\n"})))
+    image = build_image(config, source, change_of(config, source))
+    seen = engine().containers.run(image.reference, "cat /seen", remove=True).decode().split()
+    assert seen == ["./api/main.py", "./docker/api.Dockerfile", "./lib/one.py"]
+
+
 def test_a_failing_build_shows_its_end_and_pushes_nothing(app: SimpleNamespace) -> None:
     source, change = app.push(Dockerfile="FROM python:3.13-slim\nRUN echo last words; exit 3\n")
     with pytest.raises(CommandFailed) as caught:
         build_image(app.config, source, change)
     assert "last words" in str(caught.value)
-    assert registry.find(f"{app.image}:tree-{change.tree}") is None
+    assert registry.find(f"{app.image}:{change.tag}") is None
 
 
 def test_a_missing_target_is_told_in_the_builders_words(app: SimpleNamespace) -> None:
@@ -108,4 +148,4 @@ def test_a_full_disk_is_told_before_a_build_begins(
     with pytest.raises(ReleaseRefused, match="the disk is nearly full") as caught:
         build_image(app.config, source, change)
     assert str(full_disk) in str(caught.value)
-    assert registry.find(f"{app.image}:tree-{change.tree}") is None
+    assert registry.find(f"{app.image}:{change.tag}") is None

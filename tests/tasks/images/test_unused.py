@@ -148,6 +148,17 @@ def test_a_repository_that_is_not_there_yet_has_nothing_unused(pushed: Pushed) -
     assert unused_images(config(pushed.name + "/none"), set) == ()
 
 
+def test_evidence_stays_as_long_as_the_content_that_it_is_of(pushed: Pushed) -> None:
+    content = [f"content-{n:040x}" for n in range(4)]
+    evidence = [f"{c}.evidence-{'e' * 40}" for c in content]
+    images = [pushed.image(f"i{n}", content[n]) for n in range(3)]
+    gone = [pushed.image(f"e{n}", evidence[n]) for n in range(4)]  # of the last one no image was built
+    pushed.image("i1", "stable")  # somebody else's tag keeps an image, and so what is known of it
+    found = unused_images(config(pushed.name, keep=0, unused_images="delete"), lambda: {images[0], content[3]})
+    assert brief(found) == {images[2]: True, gone[2]: True}
+    assert pushed.there() == {*content[:2], *evidence[:2], evidence[3], "stable"}
+
+
 class Registry(BaseHTTPRequestHandler):
     """Answers that no registry of ours gives: a token server, no deletion, a redirect, trouble."""
 

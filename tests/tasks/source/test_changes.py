@@ -6,7 +6,8 @@ import pytest
 
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
-from tasks.models import Customer, Deployed, Fleet, ReleaseRequest
+from tasks.models import Changes, Customer, Deployed, Fleet, ReleaseRequest, Source
+from tasks.source import content
 from tasks.source.changes import find_changes, newest_release
 from tasks.source.checkout import check_out
 
@@ -34,9 +35,14 @@ def customer(name: str, config: Config, commit: str) -> Customer:
     return Customer(name=name, ring="all", release=commit, components=deployed)
 
 
+def changes_of(config: Config, source: Source, fleet: Fleet, base: str = DIGEST) -> Changes:
+    made = content.made_of(config, source)
+    return find_changes(config, source, fleet, made, dict.fromkeys(content.images(config, made), base))
+
+
 def changed(config: Config, commit: str, *customers: Customer) -> tuple[list[str], bool]:
     source = check_out(config, ReleaseRequest(commit=commit))
-    found = find_changes(config, source, Fleet(tip="0" * 40, customers=customers))
+    found = changes_of(config, source, Fleet(tip="0" * 40, customers=customers))
     return [c.name for c in found.components if c.changed], found.end_to_end
 
 

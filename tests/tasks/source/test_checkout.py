@@ -74,7 +74,7 @@ def test_a_commit_inside_a_merged_branch_was_never_main(repository: Callable) ->
 def test_a_missing_folder_is_named(repository: Callable) -> None:
     app = repository("app")
     commit = app.commit({"README.md": "x"})
-    assert_refused(config_for(app.url), commit, "no folder api")
+    assert_refused(config_for(app.url), commit, "there is no api in the app")
 
 
 def test_a_remote_that_is_not_there_is_transient_and_named(tmp_path: object) -> None:

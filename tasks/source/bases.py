@@ -1,0 +1,30 @@
+"""The images that a Dockerfile begins from: those of FROM, and those it copies or mounts files out of."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from tasks.source.dockerfile import Dockerfile, parse
+
+FIRST_STAGE = re.compile(r"^[ \t]*FROM\s", re.IGNORECASE | re.MULTILINE)
+OUT_OF = re.compile(r"(?:--from=|[,=]from=)([^\s,]+)")
+
+
+def bases(text: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
+    """References as they stand there, ARG before the first FROM and the build's arguments put in; `scratch` is none.
+
+    A `$` stays where nothing says what it stands for. Source: Dockerfile reference, "Understand how ARG and FROM interact".
+    """
+    first = FIRST_STAGE.search(text)
+    given = {**parse(text[: first.start()] if first else "").arguments, **arguments}
+    file = parse(text)
+    known = Dockerfile(file.stages, given)
+    return tuple(sorted({known.resolve(name) for name in _named(file)} - {"", "scratch"}))
+
+
+def _named(file: Dockerfile) -> Iterator[str]:
+    """Every image that is named, without the stages of the file itself."""
+    earlier: set[str] = set()
+    for number, stage in enumerate(file.stages):
+        copied = (name for _, value in stage.instructions for name in OUT_OF.findall(value))
+        yield from (n for n in (stage.base, *copied) if n.lower() not in earlier)
+        earlier |= {stage.name, str(number)}
