@@ -43,16 +43,9 @@ def main() -> None:
         report = (world.report / "report.md").read_text()
         print(next((line for line in report.splitlines() if line.startswith("Steps ran")), "no times in the report"))
         timed("slipway demo, nothing changed", [PROGRAM, "demo"], 1, **env)
-        print(
-            next(
-                (
-                    line
-                    for line in (world.report / "report.md").read_text().splitlines()
-                    if line.startswith("Steps ran")
-                ),
-                "",
-            )
-        )
+        report = (world.report / "report.md").read_text()
+        print(next((line for line in report.splitlines() if line.startswith("Steps ran")), ""))
+        print(f"    {_built(report)} images built, {_ran(report)} suites run, of a release without a change")
         given = {"SLIPWAY_CONFIG": str(world.config), "SLIPWAY_HOME": str(world.home)}
         timed("slipway status, ten customers", [PROGRAM, "status"], 5, **given)
         timed(
@@ -64,6 +57,16 @@ def main() -> None:
     bench_receiver.main()
     bench_migrations.main()
     bench_yaml.main()
+
+
+def _built(report: str) -> int:
+    return report.count("| built |")
+
+
+def _ran(report: str) -> int:
+    """Rows of the table of tests that were not reused from another run."""
+    rows = re.findall(r"^\| .* \| (?:passed|\d+ failed) \|.*$", report, re.MULTILINE)
+    return sum(not re.search(r"\(\d{4}-\d\d-\d\d\) \|$", row) for row in rows)
 
 
 def _clean(env: dict[str, str]) -> None:
