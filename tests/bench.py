@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _built(report: str) -> int:
-    return report.count("| built |")
+    return len(re.findall(r"\| built( by [^|]*)? \|", report))
 
 
 def _ran(report: str) -> int:

@@ -10,7 +10,7 @@ OUT_OF = re.compile(r"(?:--from=|[,=]from=)([^\s,]+)")
 
 
 def bases(text: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
-    """References as they stand there, ARG before the first FROM and the build's arguments put in; `scratch` is none.
+    """References as they stand there, with ARG before the first FROM and the build's arguments put in; `scratch` among them.
 
     A `$` stays where nothing says what it stands for. Source: Dockerfile reference, "Understand how ARG and FROM interact".
     """
@@ -18,7 +18,7 @@ def bases(text: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
     given = {**parse(text[: first.start()] if first else "").arguments, **arguments}
     file = parse(text)
     known = Dockerfile(file.stages, given)
-    return tuple(sorted({known.resolve(name) for name in _named(file)} - {"", "scratch"}))
+    return tuple(sorted({known.resolve(name) for name in _named(file)} - {""}))
 
 
 def _named(file: Dockerfile) -> Iterator[str]:

@@ -13,6 +13,7 @@ from tasks.source.bases import bases
 log = logging.getLogger(__name__)
 RECIPE = 1  # of `tasks/images/build.py`: what is built otherwise is other content, so count it up then
 END_TO_END = ""  # beside the components' names, which are never empty
+SCRATCH = "scratch"  # the base that is no image
 MOST_BYTES = 1_000_000
 
 
@@ -43,7 +44,7 @@ def images(config: Config, made: Mapping[str, Made]) -> frozenset[str]:
     """Every image that builds begin from, and those of the suites' services."""
     suites = (suite for component in config.components.values() for suite in component.suites.values())
     services = {getattr(service, "image", config.postgres) for suite in suites for service in suite.services}
-    return frozenset(services.union({config.postgres}, *(m.bases for m in made.values())))
+    return frozenset(services.union({config.postgres}, *(m.bases for m in made.values())) - {SCRATCH})
 
 
 def known(source: Source, digests: Mapping[str, str]) -> dict[str, str]:
@@ -59,7 +60,7 @@ def keys(source: Source, made: Mapping[str, Made], digests: Mapping[str, str]) -
 
 
 def _parts(source: Source, made: Made, digests: Mapping[str, str]) -> dict[str, object]:
-    begun_from = {name: digests.get(name, _unknown(source)) for name in made.bases}
+    begun_from = {name: digests.get(name, _unknown(source)) for name in made.bases if name != SCRATCH}
     return {
         "recipe": RECIPE,
         "tree": made.tree,
@@ -68,7 +69,7 @@ def _parts(source: Source, made: Made, digests: Mapping[str, str]) -> dict[str, 
         "args": made.build.args,
         "platform": made.build.platform,
         # A Dockerfile without any is none that can be read: nothing is known of it.
-        "bases": begun_from or {"": _unknown(source)},
+        "bases": begun_from if made.bases else {"": _unknown(source)},
     }
 
 

@@ -136,6 +136,13 @@ def test_a_base_that_nobody_knows_counts_as_new_at_each_commit_and_says_so(
     assert list(changed(world.changes(before))) == ["web"]
 
 
+def test_a_program_that_begins_from_nothing_has_a_key_of_its_own(world: World) -> None:
+    world.push(**{"web/Dockerfile": "FROM scratch\nCOPY web /\n"})
+    before = world.released()
+    world.push(**{"docs/index.md": "more\n"})
+    assert changed(world.changes(before)) == {}
+
+
 def test_state_files_of_older_versions_are_compared_by_their_trees(world: World) -> None:
     now = world.released()
     older = {name: d.model_copy(update={"key": ""}) for name, d in now.components.items()}
@@ -166,7 +173,7 @@ def test_a_tree_of_some_paths_has_these_and_no_others(world: World) -> None:
         ("FROM a:1 AS x\nFROM x\nFROM X AS y\n", ["a:1"]),
         ("ARG V=1\nFROM --platform=$BUILDPLATFORM a:${V}\nFROM a:$W\n", ["a:$W", "a:1"]),
         ("ARG V=1\nARG OF=b\nFROM $OF:$V AS test\nARG OF=c\nENV V=3\nFROM test\n", ["b:2"]),
-        ("FROM scratch\nCOPY --from=a:1 /x /x\nFROM scratch\nCOPY --from=0 /x /x\n", ["a:1"]),
+        ("FROM scratch\nCOPY --from=a:1 /x /x\nFROM scratch\nCOPY --from=0 /x /x\n", ["a:1", "scratch"]),
         ("FROM a\nRUN --mount=type=bind,from=b:1,target=/b cat /b \\\n  && true\n", ["a", "b:1"]),
         ("FROM a\nRUN <<EOF sh\nselect 1\nFROM b\nEOF\nCOPY --chown=1 --from=c /x /x\n", ["a", "c"]),
         ("not a Dockerfile", []),
