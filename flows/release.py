@@ -47,7 +47,7 @@ def prove(config: Config, request: ReleaseRequest, source: Source, fleet: Fleet,
     tools = steps.build_test_images(config, request, source, changes, fleet, proven)
     suites = steps.run_suites(config, request, changes, tools, proven)
     migrations = steps.check_migrations(config, source, changes, fleet, tools)
-    smoke = steps.run_smoke(config, request, source, changes, images)
+    smoke = steps.run_smoke(config, request, source, changes, images, proven)
     checks = [*images, *tools.values(), *suites, *migrations, *smoke]
     return steps.gate(config, source, checks, proven, request.overrides)
 

@@ -165,7 +165,8 @@ def find_evidence(config: Config, request: ReleaseRequest, changes: Changes) -> 
     wanted = [
         claims.of_suite(config, change, suite, changes.digests)
         for change in changes.components
-        for suite in config.components[change.name].suites
+        for suite, settings in config.components[change.name].suites.items()
+        if settings.on == "image"
     ]
     if config.e2e and all(change.released for change in changes.components):
         images = [image for change in changes.components if (image := find_image(config, change))]
@@ -176,9 +177,11 @@ def find_evidence(config: Config, request: ReleaseRequest, changes: Changes) -> 
 def _run_suite(
     config: Config, request: ReleaseRequest, changes: Changes, change: ComponentChange, suite: str, image: str | None
 ) -> SuiteResult:
-    """One suite of one component; that it passed is put on record."""
-    claim = claims.of_suite(config, change, suite, changes.digests)
+    """One suite of one component; that it passed is put on record, but of the worker's own tools nobody knows the digest."""
     run = partial(unit.run_suite, config, change.name, suite, image, change.tree)
+    if config.components[change.name].suites[suite].on == "host":
+        return run()
+    claim = claims.of_suite(config, change, suite, changes.digests)
     return proofs.proven(claim, run, _this_run(config), request.reuse)
 
 

@@ -65,7 +65,7 @@ def _built(report: str) -> int:
 
 def _ran(report: str) -> int:
     """Rows of the table of tests that were not reused from another run."""
-    rows = re.findall(r"^\| .* \| (?:passed|\d+ failed) \|.*$", report, re.MULTILINE)
+    rows = re.findall(r"^\| [^|]+ \| (?:passed|\d+ failed) \|.*$", report, re.MULTILINE)
     return sum(not re.search(r"\(\d{4}-\d\d-\d\d\) \|$", row) for row in rows)
 
 
