@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from deployments.trial.choose import END_TO_END, Chosen
 from tasks import containers
 from tasks.config.build import Build
-from tasks.config.model import Config
+from tasks.config.model import Component, Config
 from tasks.errors import SlipwayError
 from tasks.images.build import build_target
 from tasks.models import Image, Reason, Source, SuiteResult, Value
@@ -49,11 +49,11 @@ class Bench:
         self._config, self._source, self._reuse, self._tell = config, source, reuse, tell
         self._built: dict[tuple[str, str | None], str] = {}
 
-    def image(self, path: str, settings: Build, target: str | None) -> str:
+    def image(self, path: str, settings: Build, target: str | None, shared: tuple[str, ...] = ()) -> str:
         """Name of the image of one build target. Raises `SlipwayError` with the end of the build's log."""
         if (path, target) not in self._built:
             self._tell(f"image of {path}, target {target or 'last'}")
-            built = build_target(self._config, self._source, path, settings, target, reuse=self._reuse)
+            built = build_target(self._config, self._source, path, settings, target, shared, reuse=self._reuse)
             self._built[path, target] = built
         return self._built[path, target]
 
@@ -64,8 +64,11 @@ class Bench:
         component = self._config.components[chosen.component]
         settings, tree = component.suites[chosen.suite], self._source.trees[component.path]
         on_host = settings.on == "host"
-        image = None if on_host else self.image(component.path, component.build, settings.target)
+        image = None if on_host else self._of(component, settings.target)
         return lambda: run_suite(self._config, chosen.component, chosen.suite, image, tree)
+
+    def _of(self, component: Component, target: str | None) -> str:
+        return self.image(component.path, component.build_in_context, target, component.paths[1:])
 
     def _end_to_end(self) -> Callable[[], SuiteResult]:
         images = [self._deployable(name) for name in self._config.components]
@@ -76,7 +79,7 @@ class Bench:
 
     def _deployable(self, name: str) -> LocalImage:
         component, tree = self._config.components[name], self._source.trees[self._config.components[name].path]
-        local = self.image(component.path, component.build, component.build.target)
+        local = self._of(component, component.build.target)
         digest, commit = containers.engine().images.get(local).id, self._source.commit
         return LocalImage(
             component=name, repository=local, digest=digest, revision=commit, tree=tree, built=True, seconds=0
