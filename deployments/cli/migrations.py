@@ -4,20 +4,15 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from deployments.cli.common import err, out
 from tasks.errors import SlipwayError
 
-if TYPE_CHECKING:
-    pass
-
 app = typer.Typer(no_args_is_help=True, help="Judge database migrations by running them on a scratch PostgreSQL.")
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 BLOCKED, NOT_CHECKED = 1, 2
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from deployments.cli.common import Json, load, out, print_json, said, tell_commit, told
+
 app = typer.Typer(
     help="List overrides that are still to be made good; close them by hand.", invoke_without_command=True
 )
@@ -13,21 +15,20 @@ app = typer.Typer(
 @app.callback()
 def overrides(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List overrides that are still to be made good, or close some: `slipway overrides clear ID`."""
-    from deployments.cli import main as cli
     from tasks.gitops.ledger import read_ledger
 
     if context.invoked_subcommand:
         return
-    with cli._told():
-        ledger = read_ledger(cli._load())
+    with told():
+        ledger = read_ledger(load())
     if as_json:
-        cli._print_json(ledger.model_dump(mode="json"))
+        print_json(ledger.model_dump(mode="json"))
         return
     for line in lines(ledger):
-        cli.out.print(escape(line), soft_wrap=True)
+        out.print(escape(line), soft_wrap=True)
 
 
 @app.command("clear")
@@ -35,18 +36,17 @@ def clear(
     ids: Annotated[list[str], typer.Argument(help="Ids, as `slipway overrides` lists them.", show_default=False)],
     reason: Annotated[str, typer.Option("--reason", help="Why it need not be made good any more.", prompt=False)],
     by: Annotated[str, typer.Option("--by", help="Who decides it; without it you.", show_default=False)] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Close overrides by hand; who and why stand in the commit."""
     import getpass
 
-    from deployments.cli import main as cli
     from tasks.gitops.ledger import clear_by_hand
 
-    with cli._told():
-        why = cli._said(reason, "--reason", "say why")
-        done = clear_by_hand(cli._load(), ids, by.strip() or getpass.getuser(), why)
-    cli._tell_commit(done, f"{', '.join(ids)} closed", as_json)
+    with told():
+        why = said(reason, "--reason", "say why")
+        done = clear_by_hand(load(), ids, by.strip() or getpass.getuser(), why)
+    tell_commit(done, f"{', '.join(ids)} closed", as_json)
 
 
 def lines(ledger: Any) -> list[str]:

@@ -1,21 +1,15 @@
 """`slipway server`: the Prefect server as Slipway needs it, and the watch over its runs."""
 
-import json
 import signal
-import sys
 import threading
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from tasks.errors import ServiceUnavailable, SlipwayError
+from deployments.cli.common import Json, err, out, print_json, told
 
 app = typer.Typer(no_args_is_help=True, help="Bring a Prefect server to what Slipway needs; watch over its runs.")
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-REFUSED, UNAVAILABLE = 1, 3
 
 
 @app.command("apply")
@@ -25,21 +19,17 @@ def apply(
         bool, typer.Option("--force", help="Go on with server settings that would break releases.")
     ] = False,
     pool_type: Annotated[str, typer.Option(help="Type of the work pool, when it has to be made.")] = "process",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make or update work pool, deployments, limits and automations. Doing it again changes nothing."""
     from deployments.server import apply as server
 
-    try:
+    with told():
         done = server.apply(dry_run, force, pool_type)
-    except SlipwayError as error:
-        for reason in error.reasons:
-            err.print(escape(str(reason)), style="red" if err.is_terminal else None, soft_wrap=True)
-        raise typer.Exit(UNAVAILABLE if isinstance(error, ServiceUnavailable) else REFUSED) from None
     for finding in done.findings:
         err.print(escape(f"{'would be refused' if finding.blocking else 'warning'}: {finding.reason}"), soft_wrap=True)
     if as_json:
-        sys.stdout.write(json.dumps(done.model_dump(mode="json"), indent=2) + "\n")
+        print_json(done.model_dump(mode="json"))
         return
     for change in done.changes:
         because = f" ({change.because})" if change.because else ""

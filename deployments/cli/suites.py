@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from deployments.cli.common import Exit, Json, err, load, print_json, told
+
 
 def test(
     suites: Annotated[
@@ -24,10 +26,9 @@ def test(
         bool, typer.Option("--reuse/--no-reuse", help="Whether an image of the same content is taken as it is.")
     ] = True,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the suites print.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run suites as a release does: in the same containers, beside the same services, within the same limits."""
-    from deployments.cli import main as cli
     from deployments.trial import lines
     from deployments.trial.choose import choose
     from deployments.trial.run import Bench, Tried, run
@@ -35,7 +36,7 @@ def test(
     from tasks.source import working_tree
 
     def tell(line: str) -> None:
-        cli.err.print(escape(line), soft_wrap=True)
+        err.print(escape(line), soft_wrap=True)
 
     def done(tried: Tried) -> None:
         if not as_json:
@@ -45,16 +46,16 @@ def test(
     signal.signal(signal.SIGTERM, _interrupt)
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    with cli._told():
-        config = cli._load()
+    with told():
+        config = load()
         chosen = choose(config, suites or [])
         engine()
         bench = Bench(config, working_tree.read(config, path.resolve(), uncommitted), reuse, tell)
         tried = run(bench, chosen, done)
     if as_json:
-        cli._print_json([t.model_dump(mode="json") for t in tried])
+        print_json([t.model_dump(mode="json") for t in tried])
     if not all(t.green for t in tried):
-        raise typer.Exit(cli.Exit.refused)
+        raise typer.Exit(Exit.refused)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
