@@ -119,5 +119,5 @@ def _end(pool: ThreadPoolExecutor, futures: Sequence[Future[Tried]]) -> None:
     pool.shutdown(wait=False, cancel_futures=True)
     while any(future.running() for future in futures):
         containers.remove_leftovers(containers.run_id())
-        host.end_all()
+        host.cancel()
         time.sleep(0.3)

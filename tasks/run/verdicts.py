@@ -66,14 +66,14 @@ def _cancel(left: int) -> None:
     """Again and again until all have ended: one may have been about to begin."""
     if not settled.is_settled():
         log.info("the release is refused: %d checks whose result is not needed are cancelled", left)
-    settled.settle()
-    end_checks()
+    settled.settle()  # commands on the host end by that
+    containers.remove_leftovers(containers.run_id())
 
 
 def end_checks() -> None:
-    """Takes away what this run's checks stand on: containers, and commands on the host. They end by themselves then."""
+    """The run was cancelled: takes away what its checks stand on, containers and commands on the host. They end by themselves then."""
     containers.remove_leftovers(containers.run_id())
-    host.end_all()
+    host.cancel()
 
 
 def _verdict(check: PrefectConcurrentFuture[Any]) -> Any:

@@ -18,14 +18,14 @@ import psutil
 
 from tasks import settled
 from tasks.config.suites import Limits
-from tasks.containers import Breach, Ended, Watch, size
+from tasks.containers import Breach, Ended, Watch, run_id, size
 from tasks.output import follow
 
 WARDEN = Path(__file__).with_name("warden.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MARK = "SLIPWAY_SUITE"
 CHUNK_BYTES = 65_536
-_going_on: dict[str, subprocess.Popen[bytes]] = {}
+_cancelled: set[str] = set()
 
 
 def run_on_host(
@@ -43,23 +43,22 @@ def run_on_host(
     It is a session of its own. What it leaves running is ended, also what has left the session but kept the environment.
     """
     mark = secrets.token_hex(8)
-    process = _start(command, folder, mark, env, limits)
-    _going_on[mark] = process
-    try:
-        with Watch(timeout_seconds, partial(_breached, mark, folder, limits), partial(_end, process, mark)) as watch:
-            tail = follow(watch.counted(_chunks(process), limits.output), name, log_file)
-    finally:
-        _end(process, mark)
-        del _going_on[mark]
-    code = process.wait()
+    with _start(command, folder, mark, env, limits) as process:
+        try:
+            with Watch(
+                timeout_seconds, partial(_breached, mark, folder, limits), partial(_end, process, mark)
+            ) as watch:
+                tail = follow(watch.counted(_chunks(process), limits.output), name, log_file)
+        finally:
+            _end(process, mark)
+        code = process.wait()
     breach = watch.breach or (_overfull(folder, limits) if code else None)
     return Ended(exit_code=code if code >= 0 else 128 - code, tail=tail, breach=breach)
 
 
-def end_all() -> None:
-    """Ends every command that this process runs on the host: the release was cancelled."""
-    for mark, process in list(_going_on.items()):
-        _end(process, mark)
+def cancel() -> None:
+    """Ends every command that this run has on the host, and each that it would still begin."""
+    _cancelled.add(run_id())
 
 
 def _start(command: str, folder: Path, mark: str, env: Mapping[str, str], limits: Limits) -> subprocess.Popen[bytes]:
@@ -82,7 +81,7 @@ def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
     assert process.stdout  # noqa: S101 - for the type checker: it is a pipe
     said = select.poll()
     said.register(process.stdout, select.POLLIN | select.POLLHUP)
-    while not settled.is_settled():
+    while not settled.is_settled() and run_id() not in _cancelled:
         if said.poll(200):
             if not (chunk := os.read(process.stdout.fileno(), CHUNK_BYTES)):
                 return

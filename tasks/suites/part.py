@@ -12,9 +12,9 @@ from tasks.config.model import Config, Suite
 from tasks.containers import Ended, private_network, run_command
 from tasks.failpoints import reach
 from tasks.git import Mirror, scratch
-from tasks.models import SuiteResult
+from tasks.models import Reason, SuiteResult
 from tasks.secrets.masking import mask_bytes
-from tasks.suites import coverage, durations
+from tasks.suites import coverage, durations, junit
 from tasks.suites.files import COVERAGE, JUNIT, SHARD_TESTS, log_path
 from tasks.suites.host import run_on_host
 from tasks.suites.services import Beside, started
@@ -22,6 +22,9 @@ from tasks.suites.verdict import SuiteFailed, judge
 
 if TYPE_CHECKING:
     from docker.models.networks import Network
+
+
+LIST_BYTES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,21 @@ def listed(part: Part) -> list[str]:
             take={SHARD_TESTS: folder / "tests"},
         )
         judge(part.component, part.suite, ended, folder / "none", 0, log_file)
-        text = (folder / "tests").read_text(errors="replace") if (folder / "tests").exists() else ""
-    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+        return _lines(part, folder / "tests")
+
+
+def _lines(part: Part, file: Path) -> list[str]:
+    if not file.is_file():
+        return []
+    if (size := file.stat().st_size) > LIST_BYTES:
+        raise SuiteFailed(
+            Reason(
+                what=f"{part.component} {part.suite}: its command `tests` printed {size} bytes",
+                next_step=f"let it print files or folders instead of names: {LIST_BYTES} bytes at most",
+            )
+        )
+    lines = file.read_text(errors="replace").splitlines()
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 def _judged(part: Part, ended: Ended, junit_file: Path, seconds: float, log_file: Path) -> SuiteResult:
@@ -98,8 +114,8 @@ def _judged(part: Part, ended: Ended, junit_file: Path, seconds: float, log_file
     return judge(part.component, part.suite, ended, junit_file, seconds, log_file, wanted=wanted, allow_empty=allowed)
 
 
-def _env(part: Part, junit: str, coverage_file: str, tests: str) -> dict[str, str]:
-    own = {"JUNIT": junit, "COVERAGE": coverage_file, "CI": "true"}
+def _env(part: Part, junit_file: str, coverage_file: str, tests: str) -> dict[str, str]:
+    own = {"JUNIT": junit_file, "COVERAGE": coverage_file, "CI": "true"}
     own |= {"SHARD": str(part.shard), "SHARDS": str(part.settings.shards)}
     return own | ({"SHARD_TESTS": tests} if part.tests is not None else {})
 
@@ -134,9 +150,9 @@ def _on_host(part: Part, _: "Network", folder: Path, beside: Beside, log_file: P
         limits=settings.limits,
         log_file=log_file,
     )
-    _take(given / "junit.xml", folder / "junit.xml")
+    whole = _take(given / "junit.xml", folder / "junit.xml")
     _take(given / "coverage", _coverage_file(log_file))
-    return ended
+    return ended if whole else ended.model_copy(update={"left_out": (JUNIT,)})
 
 
 def _check_out(part: Part, folder: Path) -> None:
@@ -147,10 +163,14 @@ def _check_out(part: Part, folder: Path) -> None:
         files.extractall(folder, filter="data")
 
 
-def _take(source: Path, destination: Path) -> None:
-    """A file that the suite wrote, masked; not a link, and nothing that would never end."""
-    if source.is_file() and not source.is_symlink() and source.stat().st_size <= coverage.MAX_BYTES:
-        destination.write_bytes(mask_bytes(source.read_bytes()))
+def _take(source: Path, destination: Path) -> bool:
+    """A file that the suite wrote, masked; not a link, and nothing that would never end. False: it is too large."""
+    if not source.is_file() or source.is_symlink():
+        return True
+    if source.stat().st_size > junit.MAX_BYTES:
+        return False
+    destination.write_bytes(mask_bytes(source.read_bytes()))
+    return True
 
 
 def _coverage_file(log_file: Path) -> Path:

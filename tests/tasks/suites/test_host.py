@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,11 @@ def test_what_it_leaves_running_is_ended_and_not_waited_for(run: Callable) -> No
     assert running("sleep 4712") == []
 
 
+def test_a_junit_file_that_is_enormous_is_not_read(run: Callable) -> None:
+    with pytest.raises(SuiteFailed, match="JUnit file cannot be read: it is too large"):
+        run("truncate -s 200M $JUNIT")
+
+
 @pytest.mark.parametrize("trick", ["ln -s /etc/shadow $JUNIT", "mkfifo $JUNIT", "mkdir $JUNIT"])
 def test_a_junit_file_that_is_none_is_not_opened(run: Callable, trick: str) -> None:
     with pytest.raises(SuiteFailed, match="no file was written there"):
@@ -113,8 +119,11 @@ def test_when_the_worker_dies_its_suites_do(slipway_home: Path) -> None:
     wait_until(lambda: running("sleep 4713") == [])
 
 
-@pytest.mark.parametrize("end", [host.end_all, settled.settle], ids=["cancelled", "not needed"])
-def test_all_are_ended_when_their_release_is(run: Callable, end: Callable[[], None]) -> None:
+@pytest.mark.parametrize("end", [host.cancel, settled.settle], ids=["cancelled", "not needed"])
+def test_all_are_ended_when_their_release_is(
+    run: Callable, end: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid.uuid4()))
     threading.Thread(target=lambda: (wait_until(lambda: running("sleep 4714")), end()), daemon=True).start()
     try:
         with pytest.raises(SuiteFailed, match="exit code 137"):

@@ -57,6 +57,8 @@ def test_every_failed_shard_is_told_and_each_has_services_of_its_own(slipway_hom
 def test_a_list_that_is_empty_or_fails_is_refused() -> None:
     with pytest.raises(SuiteFailed, match="it ran no test: its command `tests` names none"):
         run(RUNNER, shards=2, tests="true")
+    with pytest.raises(SuiteFailed, match="its command `tests` printed 6000000 bytes"):
+        run(RUNNER, shards=2, tests="head -c 6000000 /dev/zero")
     with pytest.raises(SuiteFailed, match="ended with exit code 3"):
         run(RUNNER, shards=2, tests="echo tests/test_a.py; exit 3")
 
