@@ -91,7 +91,7 @@ def test_two_mistakes_are_told_together_and_nothing_is_written(product: Any) -> 
         "Two mistakes",
     )
     run, state = product.release(commit)
-    assert state.name == "Failed"
+    assert state.name == "Failed", state.message
     report = product.artifact(run, "release")
     for part in (
         "a ticket is refused",
