@@ -19,11 +19,11 @@ from tasks.models import NightlyReport
 @steps.errors_masked
 def nightly() -> NightlyReport:
     """Test every version that customers run, and look for drift, debts and leftovers; red when a person should act."""
-    steps.sweep()
     config = steps.load_config()
+    steps.sweep(config)
     looked = night.begin(config)
     tested = night.check_versions(config, looked.versions)
     report = night.ask(config, looked, tested)
-    night.show(report, tested)
+    night.show(config, report, tested)
     steps.tell_nightly(config, report)
     return night.finish(report)

@@ -22,8 +22,8 @@ from tasks.models import Changes, Evidence, Fleet, Plan, ReleaseReport, ReleaseR
 @steps.errors_masked
 def release(request: ReleaseRequest) -> ReleaseReport | State:
     """Take one pushed commit to every customer, ring by ring."""
-    steps.sweep()
     config = steps.load_config()
+    steps.sweep(config)
     steps.require_allowed(config, request)
     if newer := steps.supersede(config, request):
         return steps.superseded(request, newer)
@@ -42,12 +42,13 @@ def release(request: ReleaseRequest) -> ReleaseReport | State:
 
 def prove(config: Config, request: ReleaseRequest, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
     """Everything that can say no, at once; the end-to-end tests follow the images they run."""
+    quarantine = steps.read_quarantine(config, source)
     images = steps.build_images(config, request, source, changes)
     proven = steps.find_evidence(config, request, changes)
     tools = steps.build_test_images(config, request, source, changes, fleet, proven)
-    suites = steps.run_suites(config, request, changes, tools, proven)
+    suites = steps.run_suites(config, request, changes, tools, proven, quarantine)
     migrations = steps.check_migrations(config, source, changes, fleet, tools)
-    smoke = steps.run_smoke(config, request, source, changes, images, proven)
+    smoke = steps.run_smoke(config, request, source, changes, images, proven, quarantine)
     checks = [*images, *tools.values(), *suites, *migrations, *smoke]
     return steps.gate(config, source, checks, proven, request.overrides)
 

@@ -21,10 +21,12 @@ from tasks.models import (
     Hold,
     Ledger,
     NightlyReport,
+    Quarantine,
     Reason,
     Release,
     ReleaseRequest,
     Sighting,
+    Source,
     SuiteResult,
     Tested,
     UnusedImage,
@@ -32,13 +34,14 @@ from tasks.models import (
     tag_of,
 )
 from tasks.reports import night as reports
-from tasks.reports.release import tests_table
+from tasks.reports import quarantine as quarantines
 from tasks.rollout import drift
-from tasks.run.masked import create_markdown_artifact, create_table_artifact, task
+from tasks.run.masked import create_markdown_artifact, task
 from tasks.source import checkout
 from tasks.source import content as contents
 from tasks.source import versions as sources
 from tasks.suites import end_to_end
+from tasks.suites.end_to_end import EndToEndPart
 
 NIGHTLY = "nightly"
 FIRST_REASONS = 5
@@ -65,7 +68,9 @@ def _seen(config: Config, fleet: Fleet, versions: Sequence[Version], only: froze
     return Looked(fleet, tuple(versions), drift.look(config, wanted, fleet.tip, carries_for))
 
 
-def _run_shard(config: Config, version: Version, tests: str, shard: int, shards: int, until: float) -> SuiteResult:
+def _run_shard(
+    config: Config, version: Version, tests: str, part: EndToEndPart, until: float, quarantine: Quarantine
+) -> SuiteResult:
     """One part of the full suite; none is begun after `until`, in seconds since 1970."""
     if time.time() > until:
         raise ReleaseRefused.because(
@@ -73,7 +78,7 @@ def _run_shard(config: Config, version: Version, tests: str, shard: int, shards:
             "release.yaml, nightly.timeout",
             "allow more time or more shards, or bring customers to fewer versions",
         )
-    return end_to_end.run_end_to_end(config, version.images, tests, "full", shard, shards)
+    return end_to_end.run_end_to_end(config, version.images, tests, "full", part, quarantine)
 
 
 def _look_again(config: Config, looked: Looked) -> tuple[tuple[Sighting, ...], tuple[str, ...]]:
@@ -128,7 +133,7 @@ look_again = task(_look_again, name="look again", task_run_name="look again", **
 run_shard = task(
     _run_shard,
     name="end to end",
-    task_run_name="e2e {version.release:.7} {shard} of {shards}",
+    task_run_name="e2e {version.release:.7} {part}",
     **(steps.STORED | {"cache_policy": (INPUTS - "until") + RUN_ID}),
     **steps.RETRIED,
 )
@@ -155,15 +160,27 @@ def check_versions(config: Config, versions: Sequence[Version]) -> tuple[Tested,
 
 def _test(config: Config, version: Version, until: float) -> Tested:
     """What fails before a shard could run, such as a commit that main no longer has, is this version's trouble only."""
-    shards = config.nightly.shards
     try:
         request = ReleaseRequest(commit=version.release)
         source = steps.check_out(config, request)
         tests = steps.build_target(config, source, config.e2e.path, Build(dockerfile=config.e2e.dockerfile), None)  # type: ignore[union-attr]
     except SlipwayError as error:
         return Tested(version=version, reasons=error.reasons)
-    parts = [run_shard.submit(config, version, tests, n, shards, until) for n in range(1, shards + 1)]
-    return _merged(version, [part.result(raise_on_failure=False) for part in parts])
+    quarantine, wrong = _quarantine(config, source)
+    asked = [
+        run_shard.submit(config, version, tests, part, until, quarantine)
+        for part in end_to_end.parts(config, config.nightly.shards)
+    ]
+    tested = _merged(version, [part.result(raise_on_failure=False) for part in asked])
+    return tested.model_copy(update={"quarantine": quarantine, "reasons": (*wrong, *tested.reasons)})
+
+
+def _quarantine(config: Config, source: Source) -> tuple[Quarantine, tuple[Reason, ...]]:
+    """The version's tests in quarantine; of a file that is not allowed any more none, and why: the version is tested all the same."""
+    try:
+        return steps.read_quarantine(config, source), ()
+    except ReleaseRefused as error:
+        return Quarantine(), error.reasons
 
 
 def _merged(version: Version, parts: Sequence[Any]) -> Tested:
@@ -185,9 +202,9 @@ def ask(config: Config, looked: Looked, tested: tuple[Tested, ...]) -> NightlyRe
         (reports.OVERRIDES, go_through.submit(config, tested), lambda found: reports.overrides(*found)),
         (reports.IMAGES, find_unused.submit(config), partial(reports.images, config)),
     )
-    first = reports.end_to_end(config, looked.versions, tested)
+    first = (reports.end_to_end(config, looked.versions, tested), quarantines.quarantine(tested))
     answers = (_answer(config, question, future, tell) for question, future, tell in asked)
-    return NightlyReport(app=config.app.name, answers=(first, *answers))
+    return NightlyReport(app=config.app.name, answers=(*first, *answers))
 
 
 def _answer(config: Config, question: str, asked: PrefectFuture, tell: Callable[[Any], Answer]) -> Answer:
@@ -211,15 +228,10 @@ def _reasons(error: Exception) -> tuple[Reason, ...]:
     )
 
 
-def show(report: NightlyReport, tested: Sequence[Tested]) -> NightlyReport:
+def show(config: Config, report: NightlyReport, tested: Sequence[Tested]) -> NightlyReport:
     """Puts the night on the run's page: one summary, and every test that failed."""
     suites = tuple(t.result for t in tested if t.result)
-    if suites:
-        create_table_artifact(
-            tests_table(Evidence(images=(), suites=suites)),
-            key="tests",
-            description="every version, and each test that failed",
-        )
+    steps.show_tests(config, Evidence(images=(), suites=suites))
     create_markdown_artifact(reports.summary(report), key=NIGHTLY, description=report.headline)
     return report
 

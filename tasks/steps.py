@@ -51,6 +51,7 @@ from tasks.models import (
     Plan,
     Proposal,
     PullRequest,
+    Quarantine,
     Release,
     ReleaseRequest,
     ReusedFrom,
@@ -62,6 +63,7 @@ from tasks.models import (
 )
 from tasks.notify import wording
 from tasks.reports import release as reports
+from tasks.reports import tests as test_reports
 from tasks.rollout import outcomes as endings
 from tasks.rollout import verify as watching
 from tasks.run import feedback
@@ -69,7 +71,7 @@ from tasks.run import supersede as superseding
 from tasks.run.going_on import require_going_on
 from tasks.run.masked import create_markdown_artifact, create_table_artifact, learn_own, task
 from tasks.run.nothing import nothing_to_release
-from tasks.run.page import run_url
+from tasks.run.page import files_url, run_url
 from tasks.run.question import end_wait as end_wait
 from tasks.run.record import spans
 from tasks.run.turn import turn
@@ -79,7 +81,8 @@ from tasks.secrets.known import learn_all
 from tasks.secrets.masking import errors_masked as errors_masked
 from tasks.source import changes as comparing
 from tasks.source import checkout, content
-from tasks.suites import claims, end_to_end, unit
+from tasks.source import quarantine as quarantines
+from tasks.suites import claims, end_to_end, kept, pictures, unit
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -104,7 +107,7 @@ def _while_going_on(write: Callable[..., Any]) -> Callable[..., Any]:
     return write_while_going_on
 
 
-def _check(check: Callable[..., Any], **names: str) -> Any:
+def _check(check: Callable[..., Any], **names: Any) -> Any:
     """What the gate waits for: it is cancelled when its result is needed no more."""
     return task(as_long_as_needed(check), **names, **STORED, **RETRIED)
 
@@ -116,12 +119,20 @@ def _of_customers() -> str:
     return f"{what} {names[0]}" if len(names) == 1 else f"{what} {len(names)} customers, {names[0]} to {names[-1]}"
 
 
+def _of_part() -> str:
+    """`e2e smoke`, or `e2e smoke firefox 1 of 2`."""
+    return f"e2e {this_task.parameters['part'].of('smoke')}"
+
+
 supersede = task(superseding.supersede, name="supersede", task_run_name="supersede", **FRESH, **RETRIED)
 _load_config = task(configuration.load_config, name="load configuration", task_run_name="load configuration", **STORED)
 check_out = task(checkout.check_out, name="check out", task_run_name="check out", **STORED, **RETRIED)
 read_fleet = task(fleet.read_fleet, name="read fleet", task_run_name="read fleet", **STORED, **RETRIED)
 newest_release = task(
     comparing.newest_release, name="newest release", task_run_name="newest release", **STORED, **RETRIED
+)
+read_quarantine = task(
+    quarantines.read_quarantine, name="read quarantine", task_run_name="read quarantine", **STORED, **RETRIED
 )
 build_image = _check(build.build_image, name="build image", task_run_name="image {change.name}")
 build_target = _check(build.build_target, name="build test image", task_run_name="test image {path}")
@@ -170,15 +181,22 @@ def find_evidence(config: Config, request: ReleaseRequest, changes: Changes) -> 
     ]
     if config.e2e and all(change.released for change in changes.components):
         images = [image for change in changes.components if (image := find_image(config, change))]
-        wanted.append(claims.of_end_to_end(config, changes, images, "smoke"))
+        parts = end_to_end.parts(config)
+        wanted += [claims.of_end_to_end(config, changes, images, part.of("smoke")) for part in parts]
     return proofs.find_all(wanted) if request.reuse else []
 
 
 def _run_suite(
-    config: Config, request: ReleaseRequest, changes: Changes, change: ComponentChange, suite: str, image: str | None
+    config: Config,
+    request: ReleaseRequest,
+    changes: Changes,
+    change: ComponentChange,
+    suite: str,
+    image: str | None,
+    quarantine: Quarantine,
 ) -> SuiteResult:
     """One suite of one component; that it passed is put on record, but of the worker's own tools nobody knows the digest."""
-    run = partial(unit.run_suite, config, change.name, suite, image, change.tree)
+    run = partial(unit.run_suite, config, change.name, suite, image, change.tree, quarantine)
     if config.components[change.name].suites[suite].on == "host":
         return run()
     claim = claims.of_suite(config, change, suite, changes.digests)
@@ -186,16 +204,22 @@ def _run_suite(
 
 
 def _run_smoke(
-    config: Config, request: ReleaseRequest, source: Source, changes: Changes, images: list[Image], tests: str | None
+    config: Config,
+    request: ReleaseRequest,
+    source: Source,
+    changes: Changes,
+    images: list[Image],
+    tests: str | None,
+    part: end_to_end.EndToEndPart,
+    quarantine: Quarantine,
 ) -> SuiteResult:
-    """The smoke suite on these images; its own image is built here when nobody expected that it has to run."""
+    """One part of the smoke suite on these images; its own image is built here when nobody expected that it has to run."""
 
     def run() -> SuiteResult:
-        return end_to_end.run_end_to_end(
-            config, images, tests or _end_to_end_image(config, request, source, changes), "smoke"
-        )
+        own = tests or _end_to_end_image(config, request, source, changes)
+        return end_to_end.run_end_to_end(config, images, own, "smoke", part, quarantine)
 
-    claim = claims.of_end_to_end(config, changes, images, "smoke")
+    claim = claims.of_end_to_end(config, changes, images, part.of("smoke"))
     return proofs.proven(claim, run, _this_run(config), request.reuse)
 
 
@@ -205,7 +229,7 @@ def _end_to_end_image(config: Config, request: ReleaseRequest, source: Source, c
 
 
 run_suite = _check(_run_suite, name="run suite", task_run_name="{change.name} {suite}")
-run_smoke_suite = _check(_run_smoke, name="end to end", task_run_name="e2e smoke")
+run_smoke_suite = _check(_run_smoke, name="end to end", task_run_name=_of_part)
 build_end_to_end = _check(_end_to_end_image, name="build test image", task_run_name="test image {config.e2e.path}")
 
 
@@ -314,11 +338,16 @@ def build_test_images(
 
 
 def run_suites(
-    config: Config, request: ReleaseRequest, changes: Changes, images: TestImages, proven: Sequence[SuiteResult]
+    config: Config,
+    request: ReleaseRequest,
+    changes: Changes,
+    images: TestImages,
+    proven: Sequence[SuiteResult],
+    quarantine: Quarantine,
 ) -> list[PrefectFuture]:
     """Starts every suite that there is no evidence of: one that was red once runs until it is green, whatever has changed."""
     return [
-        run_suite.submit(config, request, changes, change, suite, images.get((change.name, target)))
+        run_suite.submit(config, request, changes, change, suite, images.get((change.name, target)), quarantine)
         for change, suite, target in _unproven(config, changes, proven)
     ]
 
@@ -365,15 +394,20 @@ def run_smoke(
     changes: Changes,
     images: list[PrefectFuture],
     proven: Sequence[SuiteResult],
+    quarantine: Quarantine,
 ) -> list[PrefectFuture]:
-    """Starts the end-to-end smoke suite on the built images, unless there is evidence that it passed on these.
+    """Starts each part of the end-to-end smoke suite on the built images that there is no evidence of on these.
 
-    Where something has changed its own image is built beside the others, as it will be needed.
+    Where something has changed their own image is built beside the others, as it will be needed.
     """
-    if config.e2e is None or any(result.component == "e2e" for result in proven):
-        return []
-    tests = [build_end_to_end.submit(config, request, source, changes)] if changes.end_to_end else []
-    return [*tests, run_smoke_suite.submit(config, request, source, changes, images, next(iter(tests), None))]
+    done = {result.suite for result in proven if result.component == "e2e"}
+    parts = [part for part in end_to_end.parts(config) if part.of("smoke") not in done] if config.e2e else []
+    tests = [build_end_to_end.submit(config, request, source, changes)] if parts and changes.end_to_end else []
+    built = next(iter(tests), None)
+    return [
+        *tests,
+        *(run_smoke_suite.submit(config, request, source, changes, images, built, part, quarantine) for part in parts),
+    ]
 
 
 def gate(
@@ -394,16 +428,26 @@ def gate(
         end_checks()
         raise
     evidence = gates.evidence(verdicts)
-    if evidence.suites:
-        create_table_artifact(
-            reports.tests_table(evidence), key="tests", description="every suite, and each test that failed"
-        )
+    show_tests(config, evidence)
     try:
         return gates.gate(verdicts, overrides)
     except SlipwayError as refused:
         refused.headline = wording.failed_checks(evidence)
         create_markdown_artifact(reports.refusal(source, refused.reasons, evidence), key="release")
         raise
+
+
+def show_tests(config: Config, evidence: Evidence) -> None:
+    """Puts the tests on the run's page: a table of all suites, and a page of those that did not pass."""
+    if not evidence.suites:
+        return
+    told = test_reports.counted(evidence)
+    table = test_reports.tests_table(evidence)
+    create_table_artifact(
+        table, key="tests", description=f"every suite{f'; see failing-tests: {told}' if told else ''}"
+    )
+    if page := test_reports.not_passed(evidence, files_url(config), pictures.pictures(evidence.suites)):
+        create_markdown_artifact(page, key="failing-tests", description=told)
 
 
 def show_plan(plan: Plan) -> None:
@@ -455,14 +499,18 @@ def report(
     reach("report:shown")
     if newer:
         return superseding.overtaken(request, newer)
-    ended = endings.finish(plan.release, outcomes)
+    ended = endings.finish(plan.release, outcomes, evidence.forgiven)
     return nothing_to_release(ended, nothing) if nothing else ended
 
 
-def sweep() -> None:
-    """Removes old output, and what killed processes left: earlier attempts of this run, and runs that have ended on this server."""
+def sweep(config: Config) -> None:
+    """Removes old output and files of tests, and what killed processes left: earlier attempts of this run, and runs that have
+    ended on this server.
+    """
     git.tidy()
-    output.tidy(git.home() / "logs", time.time())
+    kept.remove_old(config.artifacts.keep)
+    for folder in (git.home() / "logs", kept.runs()):
+        output.tidy(folder, time.time())
     containers.remove_leftovers(containers.run_id())
     ids = [run for run in containers.labelled_runs() if _is_id(run)]
     if not ids:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.routing import Route
 
+from deployments.dashboard import files
 from deployments.dashboard.guard import Guard
 from deployments.dashboard.pages import Pages
 from tasks.config.model import Config
@@ -24,6 +25,8 @@ def make_app(configs: Sequence[Config], hosts: Sequence[str] = ()) -> Starlette:
         Route("/", pages.start, name="start"),
         Route("/-/health", pages.health),
         Route("/-/static/{name}", pages.static),
+        Route("/-/runs/{run}", pages.run_files),
+        Route("/-/runs/{run}/{path:path}", files.answer),
         Route("/{app}", pages.matrix),
         Route("/{app}/releases", pages.releases),
         Route("/{app}/releases.json", pages.releases),
@@ -32,8 +35,11 @@ def make_app(configs: Sequence[Config], hosts: Sequence[str] = ()) -> Starlette:
         Route("/{app}/dora", pages.dora),
         Route("/{app}/dora.json", pages.dora),
     ]
+    compressed = Middleware(
+        GZipMiddleware, minimum_size=1000, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *files.PACKED)
+    )
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, hosts=tuple(hosts)), Middleware(GZipMiddleware, minimum_size=1000)],
-        exception_handlers={404: pages.not_found, 503: pages.not_yet, 500: pages.failed},
+        middleware=[Middleware(Guard, hosts=tuple(hosts)), compressed],
+        exception_handlers={404: pages.not_found, 413: pages.too_large, 503: pages.not_yet, 500: pages.failed},
     )

@@ -37,7 +37,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a page may say something stricter
             await send(message)
 
         await (self._refusal(scope) or self.app)(scope, receive, with_headers)

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from deployments.dashboard import words
+from deployments.dashboard import files, words
 from deployments.dashboard.matrix import SORTS, STATES, Matrix, chosen, counts, grouped, make_matrix
 from deployments.dashboard.recorded import Records
 from deployments.dashboard.releases import Released, customer_history, make_releases
@@ -66,6 +66,15 @@ class Pages:
             raise HTTPException(404)
         keep = {"cache-control": f"public, max-age={YEAR}, immutable"}
         return Response(self.files[name], media_type=STATIC[name], headers=keep)
+
+    def run_files(self, request: Request) -> Response:
+        """What the suites of one run left on this machine."""
+        run = request.path_params["run"]
+        attempts = files.listed(run)
+        if _wants_json(request):
+            return _json(request, {"run": run, "attempts": attempts})
+        traces = any(f["name"].endswith("trace.zip") for a in attempts for f in a["files"])
+        return self._html(request, "files.html", app="", seen=None, run=run, attempts=attempts, traces=traces)
 
     def matrix(self, request: Request) -> Response:
         """Every customer with what it runs."""
@@ -151,6 +160,12 @@ class Pages:
     def not_found(self, request: Request, _error: Exception) -> Response:
         """A page for what is not there."""
         return self._said(request, 404, "Not here", "There is no such page, customer or release.")
+
+    def too_large(self, request: Request, _error: Exception) -> Response:
+        """A page for a file that is not handed out."""
+        return self._said(
+            request, 413, "Too large", f"Look at it on the worker; files up to {files.MAX_BYTES} bytes are shown."
+        )
 
     def not_yet(self, request: Request, _error: Exception) -> Response:
         """A page for the first look, when it takes long."""

@@ -9,7 +9,7 @@ HERE = ("127.0.0.1", "localhost", "[::1]")
 
 
 def serve(config: Config, host: str, port: int, allowed: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Runs until it is interrupted. A browser may call it by the loopback names, `addresses.receiver`, and `allowed`."""
+    """Runs until it is interrupted. A browser may call it by the loopback names, those of `addresses`, and `allowed`."""
     import uvicorn
 
     from deployments.dashboard.app import make_app
@@ -24,6 +24,7 @@ def serve(config: Config, host: str, port: int, allowed: Sequence[str], tell: Ca
 
 def names(config: Config, host: str, allowed: Sequence[str]) -> list[str]:
     """The host names that are answered; an address that stands for all of the machine's is no name."""
-    receiver = urlsplit(config.addresses.receiver).hostname if config.addresses.receiver else None
+    addresses = filter(None, (config.addresses.receiver, config.addresses.dashboard))
+    known = [name for address in addresses if (name := urlsplit(address).hostname)]
     own = [] if host in ("0.0.0.0", "::") else [f"[{host}]" if ":" in host else host]  # noqa: S104 - compared, not bound
-    return [*HERE, *own, *([receiver] if receiver else []), *allowed]
+    return [*HERE, *own, *known, *allowed]

@@ -210,7 +210,7 @@ def release_yaml(world: World) -> dict[str, object]:
                 "image": f"{registry}/backend",
                 "suites": {
                     "unit": {"run": "pytest -q --junitxml=$JUNIT", "services": ["postgres"]},
-                    "lint": {"run": "ruff check ."},
+                    "lint": {"run": "ruff check .", "retries": 0},
                 },
                 "run": {"port": 8000, "migrate": "alembic upgrade head"},
             },
@@ -219,7 +219,7 @@ def release_yaml(world: World) -> dict[str, object]:
                 "image": f"{registry}/frontend",
                 "suites": {
                     "unit": {"run": "vitest run --reporter=default --reporter=junit --outputFile.junit=$JUNIT"},
-                    "lint": {"run": "eslint ."},
+                    "lint": {"run": "eslint .", "retries": 0},
                 },
                 "run": {"port": 3000, "health": "/version", "env": {"BACKEND_URL": "http://backend:8000"}},
             },
@@ -261,6 +261,7 @@ def release_yaml(world: World) -> dict[str, object]:
             "repository": world.settings.repository,
             "secret_file": str(world.secret),
         },
+        "addresses": {"receiver": f"http://127.0.0.1:{world.settings.receiver_port}"},
     }
 
 

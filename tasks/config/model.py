@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tasks.config.build import Build
 from tasks.config.forge import Forge
-from tasks.config.operate import DEPLOYMENT, Addresses, Approvals, Nightly, Notification, Webhook
+from tasks.config.operate import DEPLOYMENT, Addresses, Approvals, Artifacts, Nightly, Notification, Webhook
 from tasks.config.rollout import Rollout
-from tasks.config.suites import AnyService, Limits
+from tasks.config.suites import AnyService, Limits, Service
 from tasks.config.types import (
     Duration,
     Folder,
@@ -52,6 +52,12 @@ class Suite(Section):
     )
     env: dict[str, str] = Field(default={}, description="environment of the container; no secrets")
     timeout: Duration = Field(default=600, gt=0, description="time limit, such as 90s or 10m")
+    retries: int = Field(
+        default=1, ge=0, le=1, description="how often failed tests are run again; what passes then is told as flaky"
+    )
+    retry: str | None = Field(
+        default=None, description="command that runs the tests named in the file $FAILED_TESTS again; none: run"
+    )
     limits: Limits = Limits()
     shards: int = Field(default=1, ge=1, le=64, description="how many containers it runs in at once, each a part of it")
     tests: str | None = Field(
@@ -117,6 +123,25 @@ class EndToEnd(Section):
     env: dict[str, str] = Field(default={}, description="environment of the container, such as BASE_URL")
     timeout: Duration = 900
     limits: Limits = Limits()
+    retries: int = Field(
+        default=1, ge=0, le=1, description="how often failed tests are run again; what passes then is told as flaky"
+    )
+    retry: str | None = Field(
+        default=None,
+        description="command that runs the tests named in the file $FAILED_TESTS again; none: smoke or full",
+    )
+    seed: dict[Name, str] = Field(
+        default={}, description="component -> command in its image that fills the database once it is migrated"
+    )
+    services: tuple[Service, ...] = Field(
+        default=(), description="servers beside PostgreSQL, app and tests, such as a mail catcher"
+    )
+    projects: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,49}$")], ...] = Field(
+        default=(), max_length=8, description="Playwright projects, run at once; the command finds $PROJECT"
+    )
+    shards: int = Field(
+        default=1, ge=1, le=16, description="parts of smoke at once; the command finds $SHARD and $SHARDS"
+    )
 
 
 class Migrations(Section):
@@ -262,12 +287,20 @@ class Freeze(Section):
         return self
 
 
+class Quarantines(Section):
+    """What `.slipway/quarantine.yaml` in the app's repository may ask for."""
+
+    most: int = Field(default=10, ge=0, le=1000, description="how many entries it may have; 0 forbids it")
+    longest: Duration = Field(default=30 * 86400, description="how far from now an entry may end")
+
+
 class Policy(Section):
     override: tuple[Gate, ...] = Field(
         default=("freeze", "soak", "e2e"),
         description="gates that a person may pass with a reason and a name: freeze, soak, e2e, suites, migrations",
     )
     freeze: tuple[Freeze, ...] = Field(default=(), description="times in which nothing is written")
+    quarantine: Quarantines = Quarantines()
     host_suites: bool = Field(
         default=False,
         description="whether suites may run on the worker itself (on: host), where they read what its user can read",
@@ -296,6 +329,7 @@ class Config(Section):
     approval: Approvals = Approvals()
     notify: tuple[Notification, ...] = Field(default=(), description="who is told of what")
     nightly: Nightly = Nightly()
+    artifacts: Artifacts = Artifacts()
     gate: GateSettings = GateSettings()
     builds_at_once: int | None = Field(
         default=None, ge=1, le=8, description="builds that run at once on a worker; none: one per core, 8 at most"
@@ -353,6 +387,7 @@ class Config(Section):
             ("rollout.argocd.components", list(rollout.argocd.components) if rollout.argocd else []),
             ("rollout.argocd.images", list(rollout.argocd.images) if rollout.argocd else []),
             ("migrations.component", migrations),
+            ("e2e.seed", list(self.e2e.seed) if self.e2e else []),
         ]
 
 

@@ -85,6 +85,12 @@ class Nightly(Section):
     hold_ends_within: Duration = Field(default=3 * 86400, description="holds that end so soon are told")
 
 
+class Artifacts(Section):
+    """Files of failed tests: output, traces, pictures, the containers' words; under `runs` of the Slipway home."""
+
+    keep: Duration = Field(default=14 * 86400, ge=3600, description="how long they stay")
+
+
 class Addresses(Section):
     """Where people reach Slipway, for links in statuses and notifications."""
 
@@ -93,4 +99,8 @@ class Addresses(Section):
     )
     receiver: ForgeUrl | None = Field(
         default=None, description="address of webhook receiver and dashboard, for links to them"
+    )
+    dashboard: ForgeUrl | None = Field(
+        default=None,
+        description="address of the dashboard, for links to files of failed tests; none: receiver, with /dashboard",
     )

@@ -70,8 +70,11 @@ def find(claim: Claim) -> SuiteResult | None:
 
 
 def keep(claim: Claim, result: SuiteResult, by: ReusedFrom) -> None:
-    """Puts a result on record. A registry that does not take it costs a warning, never the release."""
-    if result.failed:
+    """Puts a result on record, unless a test failed in quarantine: that is forgiven until a day, and the record has none.
+
+    A registry that does not take it costs a warning, never the release.
+    """
+    if result.failed or result.forgiven:
         return
     proof = Proof(key=claim.key, parts=claim.parts, by=by, result=result)
     try:

@@ -12,7 +12,6 @@ from tasks.models.evidence import (
     Proof,
     Running,
     SuiteResult,
-    TestCase,
 )
 from tasks.models.fleet import Customer, Deployed, Fleet, Hold, Source, tag_of
 from tasks.models.night import Answer, Ledger, NightlyReport, OpenOverride, Sighting, Tested, UnusedImage, Version
@@ -20,6 +19,7 @@ from tasks.models.outcome import COMPLETE, Newer, Outcome, OutcomeName, ReleaseR
 from tasks.models.plan import Edit, Edits, PendingMigration, Plan, Promotion, Release, RingPlan, Standing
 from tasks.models.proof import Claim, ReusedFrom
 from tasks.models.request import Gate, Overridden, Override, ReleaseRequest
+from tasks.models.suite import Quarantine, Quarantined, QuarantineEntry, TestCase
 from tasks.models.values import NAME, CommitId, Digest, Key, Name, Reason, Value, key_of
 from tasks.models.written import Back, Proposal, PullRequest, RingCommit, RollbackCommit
 
@@ -62,6 +62,9 @@ __all__ = [
     "Proof",
     "Proposal",
     "PullRequest",
+    "Quarantine",
+    "QuarantineEntry",
+    "Quarantined",
     "Reason",
     "Release",
     "ReleaseReport",

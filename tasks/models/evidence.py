@@ -7,6 +7,7 @@ from pydantic import Field
 from tasks.models.fleet import Deployed, tag_of
 from tasks.models.proof import ReusedFrom
 from tasks.models.request import Overridden
+from tasks.models.suite import Quarantined, TestCase
 from tasks.models.values import CommitId, Digest, Key, Name, Value
 
 
@@ -81,15 +82,6 @@ class Image(Value):
         return self.digest, self.tag
 
 
-class TestCase(Value):
-    """One test that did not pass."""
-
-    __test__ = False
-    name: str
-    message: str
-    output: str = ""
-
-
 class SuiteResult(Value):
     """How one suite ended: counts from its JUnit file, or one test standing for the command's exit code."""
 
@@ -104,6 +96,22 @@ class SuiteResult(Value):
         default=None, description="share of lines that its tests ran, 0 to 1, where it says so"
     )
     reused: ReusedFrom | None = Field(default=None, description="the run that it is of, when it did not run again")
+    flaky: tuple[TestCase, ...] = Field(default=(), description="failed once and passed once; counted as passed")
+    quarantined: tuple[Quarantined, ...] = Field(default=(), description="what each test in quarantine did")
+    kept: tuple[str, ...] = Field(
+        default=(),
+        description="files of its failed attempts, as `RUN/SUITE/...` under the folder `runs` of the Slipway home",
+    )
+
+    @property
+    def name(self) -> str:
+        """`backend unit`."""
+        return f"{self.component} {self.suite}"
+
+    @property
+    def forgiven(self) -> tuple[Quarantined, ...]:
+        """The tests that failed and are in quarantine."""
+        return tuple(q for q in self.quarantined if q.did == "fail")
 
 
 class Proof(Value):
@@ -170,3 +178,10 @@ class Evidence(Value):
     compatibility: tuple[Compatibility, ...] = ()
     cancelled: tuple[str, ...] = Field(default=(), description="checks that were ended because nobody needed them")
     overridden: tuple[Overridden, ...] = Field(default=(), description="gates that a person let the release pass")
+
+    @property
+    def forgiven(self) -> str:
+        """What of the tests was let pass: `1 flaky test, 2 failed in quarantine`; empty when nothing was."""
+        flaky, failed = sum(len(s.flaky) for s in self.suites), sum(len(s.forgiven) for s in self.suites)
+        said = [f"{flaky} flaky test{'s' if flaky != 1 else ''}"] if flaky else []
+        return ", ".join([*said, *([f"{failed} failed in quarantine"] if failed else [])])

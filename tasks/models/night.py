@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tasks.models.evidence import Image, SuiteResult
 from tasks.models.request import Override
+from tasks.models.suite import Quarantine
 from tasks.models.values import CommitId, Digest, Name, Reason, Value
 
 
@@ -50,6 +51,7 @@ class Tested(Value):
     version: Version
     result: SuiteResult | None = Field(default=None, description="of all shards; None: it could not be run")
     reasons: tuple[Reason, ...] = Field(default=(), description="why it is not green")
+    quarantine: Quarantine = Quarantine()
 
     @property
     def green(self) -> bool:

@@ -52,6 +52,7 @@ class ReleaseReport(Value):
 
     release: Release
     outcomes: tuple[Outcome, ...]
+    forgiven: str = Field(default="", description="what of the tests was let pass, as `1 flaky test`")
 
     @property
     def complete(self) -> bool:

@@ -21,7 +21,7 @@ def failed_checks(evidence: Evidence) -> str:
     said = [f"{_count(len(s.failed), 'test')} of {s.component} {s.suite} failed" for s in evidence.suites if s.failed]
     findings = [f for f in evidence.migrations.findings if f.blocking] if evidence.migrations else []
     said += [f"{_count(len(findings), 'finding')} in the migrations"] if findings else []
-    return ", ".join(said)
+    return ", ".join([*said, evidence.forgiven] if said and evidence.forgiven else said)
 
 
 def waiting(ring: RingPlan) -> str:
@@ -39,7 +39,8 @@ def everybody(report: ReleaseReport) -> str:
     """The line of a release that is through: `10 of 10 customers run it`; who is held back is named."""
     there = sum(o.outcome in SEEN for o in report.outcomes)
     others = [f"{o.customer} {o.outcome}" for o in report.outcomes if o.outcome not in SEEN]
-    return f"{there} of {len(report.outcomes)} customers run it" + (f" ({', '.join(others)})" if others else "")
+    said = f"{there} of {len(report.outcomes)} customers run it" + (f" ({', '.join(others)})" if others else "")
+    return f"{said}; {report.forgiven}" if report.forgiven else said
 
 
 def problem(error: BaseException | None, state: str, said: str) -> str:

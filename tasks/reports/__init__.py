@@ -1,4 +1,4 @@
 """What people read: tables and Markdown, made from values alone.
 
-Doors: `release`, `night`, `timeline.critical_path`. In: values. Out: text.
+Doors: `release`, `tests`, `night`, `timeline.critical_path`. In: values. Out: text.
 """

@@ -3,42 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from tasks.models import Evidence, Newer, Outcome, Plan, Promotion, Reason, Release, RingPlan, Source, Span
+from tasks.reports.markdown import cell as _cell
+from tasks.reports.markdown import plain as _plain
+from tasks.reports.markdown import table as _table
+from tasks.reports.tests import tests_section
 from tasks.reports.timeline import critical_path, wall_seconds
 
 DIFF_LINES = 400
 DIFFS = 12
 NOT_BEGUN = "not begun"
 BODY_LENGTH = 60_000  # GitHub takes 65,536 characters
-
-
-def tests_table(evidence: Evidence) -> list[dict[str, object]]:
-    """A row per suite, and one per failed test below it."""
-    rows: list[dict[str, object]] = []
-    for s in evidence.suites:
-        verdict = f"{len(s.failed)} failed" if s.failed else "passed"
-        rows.append(
-            {
-                "suite": f"{s.component} {s.suite}",
-                "result": verdict,
-                "passed": s.passed,
-                "skipped": s.skipped,
-                "seconds": round(s.seconds, 1),
-                **({"coverage": f"{s.coverage:.1%}"} if s.coverage is not None else {}),
-                "reused from": str(s.reused or ""),
-            }
-        )
-        rows += [
-            {
-                "suite": f"{s.component} {s.suite}",
-                "result": f"FAILED {t.name}",
-                "passed": "",
-                "skipped": "",
-                "seconds": t.message[:200],
-                "reused from": "",
-            }
-            for t in s.failed
-        ]
-    return rows
 
 
 def customers_table(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
@@ -205,11 +179,6 @@ def images_section(release: Release) -> str:
     return "## Images\n\n" + _table(rows)
 
 
-def tests_section(evidence: Evidence) -> str:
-    """Markdown: one row per suite and failed test."""
-    return "## Tests\n\n" + (_table(tests_table(evidence)) if evidence.suites else "There are no suites.")
-
-
 def migrations_section(evidence: Evidence) -> str:
     """Markdown: head, pending revisions per starting point, findings."""
     report = evidence.migrations
@@ -305,19 +274,3 @@ def _diff(promotion: Promotion) -> str:
 
 def _title(commit: str, subject: str) -> str:
     return f"release {commit[:7]}, {_cell(subject)[:100]}"
-
-
-def _table(rows: Sequence[Mapping[str, object]]) -> str:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    return "\n".join(lines + ["| " + " | ".join(_cell(str(row.get(c, ""))) for c in columns) + " |" for row in rows])
-
-
-def _cell(text: str) -> str:
-    """Text from commits and tests must not end a table cell or start markup of its own."""
-    text = " ".join(text.splitlines())
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[")
-
-
-def _plain(text: str) -> str:
-    return text.replace("```", "'''")

@@ -154,12 +154,12 @@ def _stays(outcome: Outcome, reason: Reason) -> Outcome:
     )
 
 
-def finish(release: Release, outcomes: tuple[Outcome, ...]) -> ReleaseReport:
-    """The report of a release in which every customer is where the plan wanted it.
+def finish(release: Release, outcomes: tuple[Outcome, ...], forgiven: str = "") -> ReleaseReport:
+    """The report of a release in which every customer is where the plan wanted it; `forgiven`: see `Evidence`.
 
     Raises `ReleaseRefused` naming each customer that is not, with its next step.
     """
-    report = ReleaseReport(release=release, outcomes=outcomes)
+    report = ReleaseReport(release=release, outcomes=outcomes, forgiven=forgiven)
     if not report.complete:
         raise ReleaseRefused(
             *(

@@ -12,6 +12,14 @@ def run_url(run: UUID | str, config: Config | None = None) -> str:
     return f"{(base or _own()).rstrip('/')}/runs/flow-run/{run}"
 
 
+def files_url(config: Config) -> str:
+    """The address under which the dashboard shows files of failed tests; empty where no address of it is known."""
+    addresses = config.addresses
+    receiver = f"{addresses.receiver.rstrip('/')}/dashboard" if addresses.receiver else ""
+    base = (addresses.dashboard or receiver).rstrip("/")
+    return f"{base}/-/runs" if base else ""
+
+
 def _own() -> str:
     from prefect.settings import get_current_settings
 

@@ -41,9 +41,10 @@ def made_of(config: Config, source: Source) -> dict[str, Made]:
 
 
 def images(config: Config, made: Mapping[str, Made]) -> frozenset[str]:
-    """Every image that builds begin from, and those of the suites' services."""
+    """Every image that builds begin from, and those of all services."""
     suites = (suite for component in config.components.values() for suite in component.suites.values())
     services = {getattr(service, "image", config.postgres) for suite in suites for service in suite.services}
+    services |= {service.image for service in config.e2e.services} if config.e2e else set()
     return frozenset(services.union({config.postgres}, *(m.bases for m in made.values())) - {SCRATCH})
 
 

@@ -33,7 +33,7 @@ def of_end_to_end(config: Config, changes: Changes, images: Sequence[Image], sui
         "suite": suite,
         "settings": _settings(config.e2e),
         "runs": {i.component: _settings(config.components[i.component].run) for i in images},
-        "services": {config.postgres: changes.digests.get(config.postgres, "")},
+        "services": {image: changes.digests.get(image, "") for image in (config.postgres, *_beside(config))},
     }
     first = images[0]
     return Claim(component="e2e", suite=suite, repository=first.repository, beside=first.tag, parts=parts)
@@ -41,6 +41,10 @@ def of_end_to_end(config: Config, changes: Changes, images: Sequence[Image], sui
 
 def _services(config: Config, suite: Suite) -> list[str]:
     return sorted({getattr(service, "image", config.postgres) for service in suite.services})
+
+
+def _beside(config: Config) -> list[str]:
+    return [service.image for service in config.e2e.services] if config.e2e else []
 
 
 def _settings(section: Any) -> dict[str, Any]:

@@ -1,26 +1,21 @@
 """End to end: the built images, by digest, on a private network with a migrated database, and the tests beside them."""
 
-import logging
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import Literal
 
-from tasks.command import printable
-from tasks.config.model import Config
-from tasks.containers import have, postgres, private_network, run_command, running
+from tasks.config.model import Config, EndToEnd
+from tasks.containers import private_network, run_command
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
-from tasks.git import scratch
-from tasks.models import Gate, Image, Reason, SuiteResult
-from tasks.suites.files import JUNIT, log_path
-from tasks.suites.verdict import SuiteFailed, judge
-
-if TYPE_CHECKING:
-    from docker.models.containers import Container
-    from docker.models.networks import Network
-
-log = logging.getLogger(__name__)
+from tasks.models import Gate, Image, Quarantine, Quarantined, SuiteResult, Value
+from tasks.suites import app as apps
+from tasks.suites import kept
+from tasks.suites.attempts import NOBODY, environment, settle
+from tasks.suites.files import ARTIFACTS, JUNIT
+from tasks.suites.verdict import Attempt, SuiteFailed, read
 
 
 class EndToEndFailed(SuiteFailed):
@@ -32,10 +27,31 @@ class EndToEndFailed(SuiteFailed):
         return "e2e" if self.result else None
 
 
-HEALTHY_SECONDS = 90
-MIGRATE_SECONDS = 300
-LAST_LINES = 30
-ARTIFACTS = "/tmp/slipway-artifacts"  # noqa: S108 - in the suite's own container
+class EndToEndPart(Value):
+    """What one container of the suite runs: all of it, or one shard of one Playwright project."""
+
+    shard: int = 1
+    shards: int = 1
+    project: str = ""
+
+    def __str__(self) -> str:
+        return self.of("") or "whole"
+
+    def of(self, suite: str) -> str:
+        """How the part is called: `smoke`, `smoke firefox 1 of 2`."""
+        shard = f"{self.shard} of {self.shards}" if self.shards > 1 else ""
+        return " ".join(filter(None, (suite, self.project, shard)))
+
+
+def parts(config: Config, shards: int | None = None) -> tuple[EndToEndPart, ...]:
+    """Every part of a suite, to be run at once: each project in its shards, of smoke as many as `e2e.shards` says."""
+    settings = _settings(config)
+    number = shards or settings.shards
+    return tuple(
+        EndToEndPart(shard=n, shards=number, project=project)
+        for project in settings.projects or ("",)
+        for n in range(1, number + 1)
+    )
 
 
 def run_end_to_end(
@@ -43,51 +59,78 @@ def run_end_to_end(
     images: Sequence[Image],
     tests: str,
     which: Literal["smoke", "full"],
-    shard: int = 1,
-    shards: int = 1,
+    part: EndToEndPart = EndToEndPart(),  # noqa: B008 - frozen
+    quarantine: Quarantine = NOBODY,
 ) -> SuiteResult:
-    """Starts the whole app from `images` and runs the e2e command in the image `tests`.
+    """Starts the whole app from `images` and runs the e2e command in the image `tests`; failed tests once more, see `attempts`.
 
-    Components are reached by their names (`http://backend:8000`). The command finds $SHARD (from 1) and $SHARDS and runs its
-    part; each part has an app, a database and a network of its own. Raises `EndToEndFailed` with each failed test and the last
-    lines of every component.
+    Components and services are reached by their names (`http://backend:8000`). The command finds $PROJECT, $SHARD (from 1) and
+    $SHARDS and runs its part; each part, and each attempt, has an app, a database and a network of its own. Raises
+    `EndToEndFailed` with each failed test and the last lines of every container.
     """
+    settings = _settings(config)
+    try:
+        return settle(
+            partial(_attempt, config, settings, images, tests, which, part), settings.retries, quarantine.of("e2e")
+        )
+    except SuiteFailed as failed:
+        raise EndToEndFailed(*failed.reasons, result=failed.result) from None
+
+
+def _settings(config: Config) -> EndToEnd:
     if config.e2e is None:
         raise ReleaseRefused.because(
             "there are no end-to-end tests", "release.yaml, e2e", "add the section, or do not ask for them"
         )
-    name = f"e2e-{which}" if shards == 1 else f"e2e-{which}-{shard}-of-{shards}"
-    start, log_file = time.monotonic(), log_path(name)
-    command = config.e2e.full or config.e2e.smoke if which == "full" else config.e2e.smoke
+    return config.e2e
+
+
+def _attempt(
+    config: Config,
+    settings: EndToEnd,
+    images: Sequence[Image],
+    tests: str,
+    which: Literal["smoke", "full"],
+    part: EndToEndPart,
+    failed: Sequence[str],
+) -> Attempt:
+    name, start = "-".join(part.of(f"e2e-{which}").split()), time.monotonic()
+    whole = settings.full or settings.smoke if which == "full" else settings.smoke
+    folder, (named, put) = kept.folder(name), environment(failed)
     with ExitStack() as stack:
         network = stack.enter_context(private_network("e2e"))
-        app = _start_app(config, images, network, stack)
+        app, served = apps.start(config, settings, images, network, stack)
         reach("e2e:started")
-        folder = stack.enter_context(scratch("e2e"))
         ended = run_command(
             tests,
-            command,
+            settings.retry if failed and settings.retry else whole,
             network,
             name=name,
-            timeout_seconds=config.e2e.timeout,
-            limits=config.e2e.limits,
-            log_file=log_file,
+            timeout_seconds=settings.timeout,
+            limits=settings.limits,
+            log_file=folder / kept.OUTPUT,
             env={
-                **config.e2e.env,
+                **settings.env,
+                **served,
                 "JUNIT": JUNIT,
                 "ARTIFACTS": ARTIFACTS,
                 "CI": "true",
-                "SHARD": str(shard),
-                "SHARDS": str(shards),
+                "PROJECT": part.project,
+                "SHARD": str(part.shard),
+                "SHARDS": str(part.shards),
+                **named,
             },
-            take={JUNIT: folder / "junit.xml", ARTIFACTS: log_file.with_suffix("")},
+            take={JUNIT: folder / kept.JUNIT, ARTIFACTS: folder / kept.ARTIFACTS},
+            put=put,
         )
         reach("e2e:ended")
-        try:
-            seconds, empty = time.monotonic() - start, shards > 1  # one part of a few tests may have none
-            return judge("e2e", which, ended, folder / "junit.xml", seconds, log_file, allow_empty=empty)
-        except SuiteFailed as failed:
-            raise EndToEndFailed(*failed.reasons, *_last_lines(app), result=failed.result) from None
+        # One part of a few tests may have none.
+        seconds, empty = time.monotonic() - start, part.shards > 1
+        attempt = read("e2e", part.of(which), ended, folder, seconds, allow_empty=empty)
+        if attempt.clean:
+            return attempt
+        apps.keep_lines(app, folder)
+        return attempt._replace(words=tuple(apps.last_lines(app)))
 
 
 def merged(suite: str, results: Sequence[SuiteResult]) -> SuiteResult:
@@ -100,76 +143,13 @@ def merged(suite: str, results: Sequence[SuiteResult]) -> SuiteResult:
         skipped=sum(r.skipped for r in results),
         seconds=max(r.seconds for r in results),
         junit=all(r.junit for r in results),
+        flaky=tuple(test for r in results for test in r.flaky),
+        quarantined=quarantined(results),
+        kept=tuple(file for r in results for file in r.kept),
     )
 
 
-def _start_app(config: Config, images: Sequence[Image], network: "Network", stack: ExitStack) -> dict[str, "Container"]:
-    database = stack.enter_context(postgres(network, config.postgres))
-    for image in images:
-        have(image.reference)
-        _migrate(config, image, network, database.url)
-    app = {}
-    for image in images:
-        env = {**config.components[image.component].run.env, "DATABASE_URL": database.url}
-        app[image.component] = stack.enter_context(running(image.reference, network, alias=image.component, env=env))
-    for name, container in app.items():
-        _wait_until_healthy(config, name, container, network)
-    return app
-
-
-def _migrate(config: Config, image: Image, network: "Network", url: str) -> None:
-    run = config.components[image.component].run
-    if not run.migrate:
-        return
-    ended = run_command(
-        image.reference,
-        run.migrate,
-        network,
-        name=f"{image.component}-migrate",
-        timeout_seconds=MIGRATE_SECONDS,
-        env={**run.env, "DATABASE_URL": url},
-    )
-    if ended.exit_code:
-        raise ReleaseRefused.because(
-            f"e2e: the migration ended with exit code {ended.exit_code}\n"
-            + "\n".join(f"    {line}" for line in ended.tail),
-            f"{image.component}, `{run.migrate}` on an empty database",
-            "mend the migration, then push again",
-        )
-
-
-def _wait_until_healthy(config: Config, name: str, container: "Container", network: "Network") -> None:
-    import httpx
-
-    run, seen = config.components[name].run, "nothing yet"
-    deadline = time.monotonic() + HEALTHY_SECONDS
-    while time.monotonic() < deadline:
-        container.reload()
-        if container.status != "running":
-            seen = f"its container is {container.status}"
-            break
-        address = container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
-        try:
-            answer = httpx.get(f"http://{address}:{run.port}{run.health}", timeout=5)
-            if answer.is_success:
-                return
-            seen = f"HTTP {answer.status_code}"
-        except httpx.TransportError as error:
-            seen = str(error) or type(error).__name__
-        time.sleep(0.2)
-    raise ReleaseRefused(
-        Reason(
-            what=f"e2e: {name} did not become healthy: {seen}",
-            where=f"port {run.port}, {run.health}",
-            next_step="see its last lines",
-        ),
-        *_last_lines({name: container}),
-    )
-
-
-def _last_lines(app: dict[str, "Container"]) -> list[Reason]:
-    def lines(container: "Container") -> str:
-        text = container.logs(tail=LAST_LINES).decode(errors="replace")
-        return "\n".join(f"    {printable(line)}" for line in text.splitlines())
-
-    return [Reason(what=f"e2e: the last lines of {name}\n{lines(c)}") for name, c in app.items()]
+def quarantined(results: Sequence[SuiteResult]) -> tuple[Quarantined, ...]:
+    """What tests in quarantine did in any part: one that failed anywhere has failed, one that no part knows was not run."""
+    worst = sorted((q for r in results for q in r.quarantined), key=lambda q: ("not run", "pass", "fail").index(q.did))
+    return tuple({(q.entry.suite, q.entry.test): q for q in worst}.values())

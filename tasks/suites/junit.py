@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from tasks.models import TestCase
 from tasks.output import printable
 from tasks.secrets.masking import mask
+from tasks.suites import where
 
 MAX_BYTES = 50_000_000
 MAX_TEXT = 4_000
+MAX_NAME = 500
 MAX_FAILED = 1_000
 MAX_DEPTH = 100
 MAX_ELEMENTS = 2_000_000
@@ -19,19 +22,33 @@ class Unreadable(ValueError):
     """The file is not JUnit XML; its message says why."""
 
 
-def read(path: Path) -> tuple[int, tuple[TestCase, ...], int]:
-    """(passed, failed tests, skipped) of one JUnit file, suites nested or not. Raises `Unreadable`."""
-    total, skipped, failed, more = 0, 0, [], 0
+class Read(NamedTuple):
+    """What one JUnit file says."""
+
+    passed: int
+    failed: tuple[TestCase, ...]
+    skipped: int
+    names: frozenset[str] = frozenset()
+    """The names of those that passed, and did not fail under the same name too."""
+
+
+def read(path: Path) -> Read:
+    """One JUnit file, suites nested or not. Raises `Unreadable`."""
+    total, skipped, failed, more, names, bad = 0, 0, [], 0, set(), set()
     for case in cases(path):
         total += 1
-        skipped += case.find("skipped") is not None
-        if _problem(case) is not None and len(failed) < MAX_FAILED:
+        if _problem(case) is None:
+            skipped += case.find("skipped") is not None
+            names |= {_name(case)} if case.find("skipped") is None else set()
+            continue
+        bad.add(_name(case))
+        if len(failed) < MAX_FAILED:
             failed.append(_failed(case))
-        elif _problem(case) is not None:
+        else:
             more += 1
     passed = total - len(failed) - more - skipped
     rest = [TestCase(name=f"{more} more tests", message="failed too")] if more else []
-    return passed, (*failed, *rest), skipped
+    return Read(passed, (*failed, *rest), skipped, frozenset(names - bad))
 
 
 def cases(path: Path) -> Iterator[ElementTree.Element]:
@@ -67,14 +84,21 @@ def _problem(case: ElementTree.Element) -> ElementTree.Element | None:
     return failure if failure is not None else case.find("error")
 
 
+def _name(case: ElementTree.Element) -> str:
+    place, name = case.get("classname", ""), case.get("name", "without a name")
+    return printable(f"{place}::{name}" if place else name)[:MAX_NAME]
+
+
 def _failed(case: ElementTree.Element) -> TestCase:
     problem = _problem(case)
-    where, name = case.get("classname", ""), case.get("name", "without a name")
     text = (problem.text or "") if problem is not None else ""
     message = (problem.get("message") or text.strip().split("\n")[0]) if problem is not None else ""
-    full = f"{where}::{name}" if where else name
     return TestCase(
-        name=printable(full)[:MAX_TEXT], message=_shown(message)[:MAX_TEXT], output=_shown(text)[-MAX_TEXT:]
+        name=_name(case),
+        message=_shown(message)[:MAX_TEXT],
+        output=_shown(text)[-MAX_TEXT:],
+        where=printable(where.line(case.attrib, text)),
+        retry=printable(where.node(case.attrib)),
     )
 
 

@@ -3,8 +3,10 @@
 import io
 import tarfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +14,19 @@ from tasks.config.model import Config, Suite
 from tasks.containers import Ended, private_network, run_command
 from tasks.failpoints import reach
 from tasks.git import Mirror, scratch
-from tasks.models import Reason, SuiteResult
+from tasks.models import Quarantine, Reason, SuiteResult
 from tasks.secrets.masking import mask_bytes
-from tasks.suites import coverage, durations, junit
-from tasks.suites.files import COVERAGE, JUNIT, SHARD_TESTS, log_path
+from tasks.suites import coverage, durations, junit, kept
+from tasks.suites.attempts import NOBODY, environment, settle
+from tasks.suites.files import ARTIFACTS, COVERAGE, JUNIT, SHARD_TESTS
 from tasks.suites.host import run_on_host
 from tasks.suites.services import Beside, started
-from tasks.suites.verdict import SuiteFailed, judge
+from tasks.suites.verdict import Attempt, SuiteFailed, read
 
 if TYPE_CHECKING:
     from docker.models.networks import Network
 
-
+COVERAGE_FILE = "coverage"
 LIST_BYTES = 5_000_000
 
 
@@ -51,32 +54,33 @@ class Part:
         return whole if self.settings.shards == 1 else f"{whole}-{self.shard}-of-{self.settings.shards}"
 
 
-def run(part: Part) -> SuiteResult:
-    """Runs it to its end. Raises `SuiteFailed` with every failed test, the limit it went over, and services that ended."""
-    start, log_file, settings = time.monotonic(), log_path(part.name), part.settings
+def run(part: Part, quarantine: Quarantine = NOBODY) -> SuiteResult:
+    """Runs it to its end, failed tests once more. Raises `SuiteFailed` with every failed test, the limit it went over, and
+    services that ended.
+    """
+    return settle(partial(_attempt, part), part.settings.retries, quarantine)
+
+
+def _attempt(part: Part, failed: Sequence[str]) -> Attempt:
+    start, settings, kept_in = time.monotonic(), part.settings, kept.folder(part.name)
     with ExitStack() as stack:
         network = stack.enter_context(private_network(part.name))
         limits, image = settings.limits, part.config.postgres
         beside = stack.enter_context(started(settings.services, network, image, limits))
-        folder = stack.enter_context(scratch("suite"))
         reach("suite:begun")
         run_there = _on_host if settings.on == "host" else _in_container
-        ended = run_there(part, network, folder, beside, log_file)
+        ended = run_there(part, network, kept_in, beside, failed)
         reach("suite:ended")
-        junit_file = folder / "junit.xml"
-        durations.record(part.config.app.name, part.component, part.suite, junit_file)
-        try:
-            result = _judged(part, ended, junit_file, time.monotonic() - start, log_file)
-        except SuiteFailed as failed:
-            reasons = (*failed.reasons, *beside.ended(f"{part.component} {part.suite}"))
-            raise SuiteFailed(*reasons, result=failed.result and _with_coverage(failed.result, log_file)) from None
-        return _with_coverage(result, log_file)
+        durations.record(part.config.app.name, part.component, part.suite, kept_in / kept.JUNIT)
+        attempt = _read(part, ended, kept_in, time.monotonic() - start)
+        words = () if attempt.clean else tuple(beside.ended(f"{part.component} {part.suite}"))
+    return attempt._replace(result=_with_coverage(attempt.result, kept_in), words=words)
 
 
 def listed(part: Part) -> list[str]:
     """Every test by the suite's own command `tests`. Raises `SuiteFailed` when it fails or names none."""
-    settings, log_file = part.settings, log_path(f"{part.component}-{part.suite}-tests")
-    with private_network(part.name) as network, scratch("suite") as folder:
+    settings, folder = part.settings, kept.folder(f"{part.component}-{part.suite}-tests")
+    with private_network(part.name) as network:
         ended = run_command(
             part.image or "",
             f"( {settings.tests} ) > {SHARD_TESTS}",
@@ -85,10 +89,10 @@ def listed(part: Part) -> list[str]:
             env=settings.env,
             timeout_seconds=settings.timeout,
             limits=settings.limits,
-            log_file=log_file,
+            log_file=folder / kept.OUTPUT,
             take={SHARD_TESTS: folder / "tests"},
         )
-        judge(part.component, part.suite, ended, folder / "none", 0, log_file)
+        settle(lambda _: read(part.component, part.suite, ended, folder, 0), retries=0)
         return _lines(part, folder / "tests")
 
 
@@ -106,52 +110,67 @@ def _lines(part: Part, file: Path) -> list[str]:
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
-def _judged(part: Part, ended: Ended, junit_file: Path, seconds: float, log_file: Path) -> SuiteResult:
+def _read(part: Part, ended: Ended, folder: Path, seconds: float) -> Attempt:
     settings = part.settings
     # Of a shard's part nothing is known; that all of them together ran no test is seen when they are merged.
     allowed = settings.allow_empty or settings.shards > 1
     wanted = "JUNIT" in settings.run and not settings.allow_empty
-    return judge(part.component, part.suite, ended, junit_file, seconds, log_file, wanted=wanted, allow_empty=allowed)
+    return read(part.component, part.suite, ended, folder, seconds, wanted=wanted, allow_empty=allowed)
 
 
-def _env(part: Part, junit_file: str, coverage_file: str, tests: str) -> dict[str, str]:
-    own = {"JUNIT": junit_file, "COVERAGE": coverage_file, "CI": "true"}
+def _command(part: Part, failed: Sequence[str]) -> str:
+    return part.settings.retry if failed and part.settings.retry else part.settings.run
+
+
+def _env(part: Part, junit_file: str, coverage_file: str, artifacts: str, tests: str) -> dict[str, str]:
+    own = {"JUNIT": junit_file, "COVERAGE": coverage_file, "ARTIFACTS": artifacts, "CI": "true"}
     own |= {"SHARD": str(part.shard), "SHARDS": str(part.settings.shards)}
     return own | ({"SHARD_TESTS": tests} if part.tests is not None else {})
 
 
-def _in_container(part: Part, network: "Network", folder: Path, beside: Beside, log_file: Path) -> Ended:
-    settings = part.settings
+def _in_container(part: Part, network: "Network", folder: Path, beside: Beside, failed: Sequence[str]) -> Ended:
+    settings, (named, again) = part.settings, environment(failed)
     tests = {} if part.tests is None else {SHARD_TESTS: "".join(f"{t}\n" for t in part.tests).encode()}
     return run_command(
         part.image or "",
-        settings.run,
+        _command(part, failed),
         network,
         name=part.name,
-        env={**settings.env, **beside.env, **_env(part, JUNIT, COVERAGE, SHARD_TESTS)},
+        env={**settings.env, **beside.env, **_env(part, JUNIT, COVERAGE, ARTIFACTS, SHARD_TESTS), **named},
         timeout_seconds=settings.timeout,
         limits=settings.limits,
-        log_file=log_file,
-        take={JUNIT: folder / "junit.xml", COVERAGE: _coverage_file(log_file)},
-        put=tests,
+        log_file=folder / kept.OUTPUT,
+        take={
+            JUNIT: folder / kept.JUNIT,
+            COVERAGE: folder / COVERAGE_FILE,
+            ARTIFACTS: folder / kept.ARTIFACTS,
+        },
+        put=tests | again,
     )
 
 
-def _on_host(part: Part, _: "Network", folder: Path, beside: Beside, log_file: Path) -> Ended:
-    settings, given = part.settings, folder / "given"
-    _check_out(part, folder / "app")
-    given.mkdir()
-    ended = run_on_host(
-        settings.run,
-        folder,
-        name=part.name,
-        env={**settings.env, **beside.host_env, **_env(part, str(given / "junit.xml"), str(given / "coverage"), "")},
-        timeout_seconds=settings.timeout,
-        limits=settings.limits,
-        log_file=log_file,
-    )
-    whole = _take(given / "junit.xml", folder / "junit.xml")
-    _take(given / "coverage", _coverage_file(log_file))
+def _on_host(part: Part, _: "Network", folder: Path, beside: Beside, failed: Sequence[str]) -> Ended:
+    settings = part.settings
+    with scratch("suite") as own:
+        given, named = own / "given", own / "given" / "failed-tests"
+        _check_out(part, own / "app")
+        given.mkdir()
+        named.write_text("".join(f"{name}\n" for name in failed))
+        files = _env(part, str(given / "junit.xml"), str(given / "coverage"), str(given / "artifacts"), "")
+        ended = run_on_host(
+            _command(part, failed),
+            own,
+            name=part.name,
+            env={**settings.env, **beside.host_env, **files, "FAILED_TESTS": str(named) if failed else ""},
+            timeout_seconds=settings.timeout,
+            limits=settings.limits,
+            log_file=folder / kept.OUTPUT,
+        )
+        whole = _take(given / "junit.xml", folder / kept.JUNIT)
+        _take(given / "coverage", folder / COVERAGE_FILE)
+        left = [] if (given / "artifacts").is_symlink() else sorted((given / "artifacts").rglob("*"))
+        for path in left[: kept.MOST_FILES]:
+            _take(path, folder / kept.ARTIFACTS / path.relative_to(given / "artifacts"))
     return ended if whole else ended.model_copy(update={"left_out": (JUNIT,)})
 
 
@@ -169,16 +188,13 @@ def _take(source: Path, destination: Path) -> bool:
         return True
     if source.stat().st_size > junit.MAX_BYTES:
         return False
+    destination.parent.mkdir(parents=True, exist_ok=True)
     destination.write_bytes(mask_bytes(source.read_bytes()))
     return True
 
 
-def _coverage_file(log_file: Path) -> Path:
-    return log_file.with_suffix(".coverage")
-
-
-def _with_coverage(result: SuiteResult, log_file: Path) -> SuiteResult:
-    return result.model_copy(update={"coverage": coverage.line_rate(_coverage_file(log_file))})
+def _with_coverage(result: SuiteResult, folder: Path) -> SuiteResult:
+    return result.model_copy(update={"coverage": coverage.line_rate(folder / COVERAGE_FILE)})
 
 
 def parts_of(whole: Part, tests: list[str] | None) -> list[Part]:

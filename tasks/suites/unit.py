@@ -5,31 +5,36 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 from tasks.config.model import Config
-from tasks.models import Reason, SuiteResult
+from tasks.models import Quarantine, Reason, SuiteResult
+from tasks.suites.attempts import NOBODY
 from tasks.suites.end_to_end import merged
 from tasks.suites.part import Part, listed, parts_of, run
 from tasks.suites.verdict import SuiteFailed
 
 
-def run_suite(config: Config, component: str, suite: str, image: str | None, tree: str) -> SuiteResult:
+def run_suite(
+    config: Config, component: str, suite: str, image: str | None, tree: str, quarantine: Quarantine = NOBODY
+) -> SuiteResult:
     """Runs the suite in `image` on a private network without a way out, or with `on: host` in a checkout of `tree`.
 
     Each shard has services, a database and a network of its own. The command sees the suite's `env`, what its services
-    set, $JUNIT, $COVERAGE, $SHARD, $SHARDS and $SHARD_TESTS; nothing of the worker's environment. Raises `SuiteFailed`.
+    set, $JUNIT, $COVERAGE, $ARTIFACTS, $SHARD, $SHARDS, $SHARD_TESTS and $FAILED_TESTS; nothing of the worker's environment.
+    Failed tests are run once more, see `attempts`. Raises `SuiteFailed`.
     """
     whole = Part(config, component, suite, image, tree)
+    own = quarantine.of(f"{component}/{suite}")
     if whole.settings.shards == 1:
-        return run(whole)
+        return run(whole, own)
     tests = listed(whole) if whole.settings.tests else None
     if tests == []:
         raise _empty(component, suite, "its command `tests` names none")
-    return _all_together(whole, parts_of(whole, tests))
+    return _all_together(whole, parts_of(whole, tests), own)
 
 
-def _all_together(whole: Part, parts: Sequence[Part]) -> SuiteResult:
+def _all_together(whole: Part, parts: Sequence[Part], quarantine: Quarantine) -> SuiteResult:
     """Every shard to its end, so that all failed tests are told."""
     with ThreadPoolExecutor(len(parts), thread_name_prefix="shard") as pool:
-        futures = [pool.submit(copy_context().run, run, part) for part in parts]
+        futures = [pool.submit(copy_context().run, run, part, quarantine) for part in parts]
     errors = [error for f in futures if (error := f.exception())]
     if unforeseen := [e for e in errors if not isinstance(e, SuiteFailed)]:
         raise unforeseen[0]

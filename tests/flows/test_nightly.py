@@ -46,7 +46,7 @@ def test_an_overridden_failure_is_seen_until_a_green_night_and_a_red_night_tells
 
     name, message, summary = night(product)
     assert name == "Completed", message
-    assert "nightly: green: 6 questions" in summary
+    assert "nightly: green: 7 questions" in summary
     assert "| green | end-to-end tests | 1 of 1 version green |" in summary
     assert "| green | running as stated | 3 of 3 customers as stated |" in summary
     assert f"closed, the full end-to-end suite passed on {product.first[:7]}" in summary
@@ -61,7 +61,7 @@ def test_an_overridden_failure_is_seen_until_a_green_night_and_a_red_night_tells
     stop(product, "bre")
     name, message, summary = night(product)
     assert name == "Failed"
-    assert "red: 3 of 6 questions" in message
+    assert "red: 3 of 7 questions" in message
     assert f"{product.first[:7]} (fjord, bre): e2e full" in message
     assert "this is shard 2" in summary
     assert "bre: not seen" in summary

@@ -81,6 +81,7 @@ def test_releases_reach_every_customer_and_change_nothing_they_need_not(product:
 
 
 def test_two_mistakes_are_told_together_and_nothing_is_written(product: Any) -> None:
+    product.configure(addresses={"receiver": "https://slipway.example.no"})
     before = product.history()
     tests = (product.app.work / "api/test/tickets.test.js").read_text()
     commit = product.app.commit(
@@ -99,7 +100,13 @@ def test_two_mistakes_are_told_together_and_nothing_is_written(product: Any) -> 
         "Nothing was written to the GitOps repository",
     ):
         assert part in report
-    assert "a ticket is refused" in product.artifact(run, "tests")
+    assert '"suite": "api unit", "result": "3 failed"' in product.artifact(run, "tests")
+    page = product.artifact(run, "failing-tests")
+    assert "## FAILED: test::a ticket is refused" in page
+    assert "tickets.test.js:" in page
+    link = f"https://slipway.example.no/dashboard/-/runs/{run}/api-unit/output.log"
+    assert f"[api-unit/output.log]({link})" in page
+    assert (product.servers.home / "runs" / str(run) / "api-unit" / "output.log").exists()
     assert product.history() == before
     assert product.left(run) == 0
 

@@ -27,7 +27,7 @@ from tasks.models import (
     RingPlan,
     SuiteResult,
 )
-from tasks.reports import release as reports
+from tasks.reports import tests as reports
 from tasks.steps import _migrations, await_merge, open_pull_request
 from tasks.suites import claims
 from tests.contracts import ContractServer

@@ -135,6 +135,18 @@ def test_a_crash_that_begins_again_by_itself_asks_nobody_to_do_anything() -> Non
     assert "nothing yet: it begins again by itself in a minute or two, attempt 3 of 3" in message.plain()
 
 
+def test_what_of_the_tests_was_forgiven_stands_beside_the_commit() -> None:
+    odd = TestCase(name="odd", message="no")
+    suite = SuiteResult(suite="unit", component="api", passed=3, flaky=(odd,), seconds=1, junit=True)
+    forgiven = Evidence(images=(), suites=(suite,)).forgiven
+    one = (Outcome(customer="a", ring="all", outcome="promoted"),)
+    report = ReleaseReport(release=RELEASE, outcomes=one, forgiven=forgiven)
+    assert wording.everybody(report) == "1 of 1 customers run it; 1 flaky test"
+    red = suite.model_copy(update={"failed": (odd,)})
+    assert wording.failed_checks(Evidence(images=(), suites=(red,))) == "1 test of api unit failed, 1 flaky test"
+    assert wording.failed_checks(Evidence(images=(), suites=(suite,))) == ""
+
+
 def test_a_night_that_crashed_is_told_to_those_who_want_to_hear_of_nights() -> None:
     message = wording.failed("shop", None, "", None, "crashed", URL)
     assert (message.event, message.title) == ("nightly", "shop: the nightly run crashed")

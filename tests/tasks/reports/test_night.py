@@ -16,15 +16,20 @@ from tasks.models import (
     NightlyReport,
     OpenOverride,
     Override,
+    Quarantine,
+    Quarantined,
+    QuarantineEntry,
     Reason,
     Sighting,
     SuiteResult,
+    TestCase,
     Tested,
     UnusedImage,
     Version,
 )
 from tasks.nightly import finish
 from tasks.reports import night as reports
+from tasks.reports.quarantine import quarantine
 from tests.tasks.gitops.conftest_gitops import config_for, digest
 
 COMMIT = "1a2b3c4" + "0" * 33
@@ -82,6 +87,28 @@ def test_each_version_is_told_with_who_runs_it() -> None:
     assert answer.red[0].next_step
     assert reports.end_to_end(config(), (), ()).red, "nothing was tested: that is not green"
     assert not reports.end_to_end(config(e2e=None), (), ()).red
+
+
+def test_who_could_leave_quarantine_and_whose_time_is_nearly_over_is_told() -> None:
+    day = datetime.date(2026, 11, 26)
+
+    def entry(test: str, days: int, suite: str = "e2e") -> QuarantineEntry:
+        until = day + datetime.timedelta(days=days)
+        return QuarantineEntry(test=test, suite=suite, owner="kari", reason="clock", until=until)
+
+    well, bad, unit = entry("well", 20), entry("bad", 7), entry("unit", -1, "api/unit")
+    did = (Quarantined(entry=well, did="pass"), Quarantined(entry=bad, did="fail"))
+    result = GREEN.model_copy(update={"quarantined": did, "flaky": (TestCase(name="odd", message="m"),)})
+    tested = Tested(version=version("bre"), result=result, quarantine=Quarantine(day=day, entries=(well, bad, unit)))
+    answer = quarantine((tested, tested))
+    assert answer.said == "3 in quarantine, 1 could leave, 2 over or ending soon, 1 flaky"
+    assert answer.notes == (
+        "passes now, could leave: e2e: well, kari until 2026-12-16: clock",
+        "ends in 7 days: e2e: bad, kari until 2026-12-03: clock",
+        "is over, and counts again: api/unit: unit, kari until 2026-11-25: clock",
+        "flaky tonight: e2e full: odd",
+    )
+    assert not answer.red
 
 
 def test_who_drifted_is_grouped_by_what_was_seen_and_named_to_the_last() -> None:

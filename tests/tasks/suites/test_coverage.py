@@ -37,5 +37,5 @@ def test_without_a_file_there_is_none(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("base_images")
 def test_a_suites_report_is_kept_beside_its_log(slipway_home: Path) -> None:
     assert run("echo '<coverage line-rate=\"0.25\"/>' > $COVERAGE").coverage == 0.25
-    (kept,) = (slipway_home / "logs" / "suites").glob("*.coverage")
+    (kept,) = (slipway_home / "runs").glob("*/api-unit/coverage")
     assert kept.read_text() == '<coverage line-rate="0.25"/>\n'

@@ -57,7 +57,7 @@ def test_over_a_limit_it_is_ended_by_name(
     assert failed.value.gate == "suites"  # it did not pass, and is known to: a person may override it
     assert time.monotonic() - begun < 25
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
-    (log,) = (slipway_home / "logs" / "suites").glob("*.log")
+    (log,) = (slipway_home / "runs").glob("*/*/output.log")
     assert log.stat().st_size < 5 * 205_000  # a control byte is spelled out
     assert ours() == []
 

@@ -1,4 +1,4 @@
-"""A browser at the app's address, BASE_URL; a failed test leaves a screenshot in ARTIFACTS."""
+"""A browser at the app's address, BASE_URL; a failed test leaves a screenshot and a trace in ARTIFACTS."""
 
 import os
 import re
@@ -30,10 +30,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    page = browser.new_page(base_url=BASE_URL, viewport={"width": 900, "height": 700})
+    context = browser.new_context(base_url=BASE_URL, viewport={"width": 900, "height": 700})
+    context.tracing.start(screenshots=True, snapshots=True)
+    page = context.new_page()
     page.goto("/")
     yield page
-    if request.node.stash.get("failed", False) and (folder := os.environ.get("ARTIFACTS")):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{folder}/{re.sub('[^a-z0-9]+', '-', request.node.name)}.png")
-    page.close()
+    if request.node.stash.get("failed", False) and (artifacts := os.environ.get("ARTIFACTS")):
+        folder = Path(artifacts, re.sub("[^a-z0-9]+", "-", request.node.name))
+        page.screenshot(path=folder / "screenshot.png")
+        context.tracing.stop(path=folder / "trace.zip")
+    context.close()
