@@ -3,8 +3,8 @@
 from prefect import State, flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from tasks import checks, steps
 from tasks import ring as rings
-from tasks import steps
 from tasks.config.model import Config
 from tasks.models import Changes, Evidence, Fleet, Plan, ReleaseReport, ReleaseRequest, Source
 
@@ -43,14 +43,14 @@ def release(request: ReleaseRequest) -> ReleaseReport | State:
 def prove(config: Config, request: ReleaseRequest, source: Source, fleet: Fleet, changes: Changes) -> Evidence:
     """Everything that can say no, at once; the end-to-end tests follow the images they run."""
     quarantine = steps.read_quarantine(config, source)
-    images = steps.build_images(config, request, source, changes)
+    images = checks.build_images(config, request, source, changes)
     proven = steps.find_evidence(config, request, changes)
-    tools = steps.build_test_images(config, request, source, changes, fleet, proven)
-    suites = steps.run_suites(config, request, changes, tools, proven, quarantine)
-    migrations = steps.check_migrations(config, source, changes, fleet, tools)
-    smoke = steps.run_smoke(config, request, source, changes, images, proven, quarantine)
-    checks = [*images, *tools.values(), *suites, *migrations, *smoke]
-    return steps.gate(config, source, checks, proven, request.overrides)
+    tools = checks.build_test_images(config, request, source, changes, fleet, proven)
+    suites = checks.run_suites(config, request, changes, tools, proven, quarantine)
+    migrations = checks.check_migrations(config, source, changes, fleet, tools)
+    smoke = checks.run_smoke(config, request, source, changes, images, proven, quarantine)
+    started = [*images, *tools.values(), *suites, *migrations, *smoke]
+    return checks.gate(config, source, started, proven, request.overrides)
 
 
 def promote(config: Config, request: ReleaseRequest, plan: Plan) -> tuple[dict[str, str], rings.Moved]:

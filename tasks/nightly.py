@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from prefect.cache_policies import INPUTS, RUN_ID
 from prefect.futures import PrefectFuture
 
-from tasks import steps
+from tasks import checks, steps
 from tasks.config.build import Build
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
@@ -231,7 +231,7 @@ def _reasons(error: Exception) -> tuple[Reason, ...]:
 def show(config: Config, report: NightlyReport, tested: Sequence[Tested]) -> NightlyReport:
     """Puts the night on the run's page: one summary, and every test that failed."""
     suites = tuple(t.result for t in tested if t.result)
-    steps.show_tests(config, Evidence(images=(), suites=suites))
+    checks.show_tests(config, Evidence(images=(), suites=suites))
     create_markdown_artifact(reports.summary(report), key=NIGHTLY, description=report.headline)
     return report
 

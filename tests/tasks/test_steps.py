@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks import steps
+from tasks import checks, steps
+from tasks.checks import _migrations
 from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.gitops.edit import edit_customers
@@ -28,7 +29,7 @@ from tasks.models import (
     SuiteResult,
 )
 from tasks.reports import tests as reports
-from tasks.steps import _migrations, await_merge, open_pull_request
+from tasks.steps import await_merge, open_pull_request
 from tasks.suites import claims
 from tests.contracts import ContractServer
 from tests.tasks.forge.gitea_stand_in import GiteaStandIn
@@ -86,7 +87,7 @@ def test_a_suite_runs_unless_it_passed_for_its_own_content_whatever_became_of_th
 
     (found,) = steps.find_evidence.fn(config, request, changes)
     assert found.reused.run == "failed-later"
-    left = [(c.name, suite) for c, suite, _ in steps._unproven(config, changes, [found])]
+    left = [(c.name, suite) for c, suite, _ in checks._unproven(config, changes, [found])]
     assert left == [("backend", "lint"), ("frontend", "unit"), ("frontend", "lint")], "also what has not changed"
     assert steps.find_evidence.fn(config, request.model_copy(update={"reuse": False}), changes) == []
     assert reports.tests_table(Evidence(images=(), suites=(found, passed)))[0]["reused from"].startswith(
