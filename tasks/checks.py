@@ -7,7 +7,8 @@ from prefect.futures import PrefectFuture
 
 from tasks import gate as gates
 from tasks import steps
-from tasks.config.model import Config, Migrations
+from tasks.config.migrations import Migrations
+from tasks.config.model import Config
 from tasks.errors import SlipwayError
 from tasks.migrations import compatibility
 from tasks.models import (

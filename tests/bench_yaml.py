@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import yaml
 
-from tasks.config.model import Target
+from tasks.config.gitops import Target
 from tasks.gitops.target import wanted
 from tasks.gitops.yaml_bytes import Document
 from tasks.models import Image

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from tasks.config.file import load_config
-from tasks.config.model import Config, Target
+from tasks.config.gitops import Target
+from tasks.config.model import Config
 from tasks.migrations.rules.every import RULES
 from tasks.migrations.rules.page import page
 from tasks.migrations.told import schema

@@ -14,7 +14,9 @@ from threading import Lock
 
 from deployments.dashboard.main_line import MainLine, read_main
 from deployments.dashboard.memory import Remembered, recall, remember
-from tasks.config.model import App, Config, GitOps
+from tasks.config.app import App
+from tasks.config.gitops import GitOps
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.git import GitFailed, Mirror
 from tasks.gitops.fleet import read_fleet

@@ -9,8 +9,9 @@ from pathlib import Path
 from deployments.hooks.answers import Ignored, Rejected
 from deployments.hooks.delivery import Push
 from deployments.hooks.gitlab import SIGNING
+from tasks.config.app import App
 from tasks.config.file import config_paths, load_config
-from tasks.config.model import App, Config
+from tasks.config.model import Config
 from tasks.config.operate import Webhook
 from tasks.errors import ConfigInvalid
 from tasks.secrets.secret import read_secrets

@@ -3,7 +3,7 @@
 import asyncio
 from concurrent.futures import Executor
 
-from tasks.config.model import App
+from tasks.config.app import App
 from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.git import Mirror
 

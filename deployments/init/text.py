@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from deployments.init import rollout as init_rollout
 from deployments.init.found import Found
 from deployments.init.lines import Text, in_flow, scalar
-from tasks.config.model import Component
+from tasks.config.app import Component
 from tasks.gitops.recognised import FoundImage, FoundTarget
 from tasks.source.recognised import FoundComponent, FoundEndToEnd, FoundMigrations, Seen
 

@@ -7,8 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 from deployments.trial.choose import END_TO_END, Chosen
 from tasks import containers
+from tasks.config.app import Component
 from tasks.config.build import Build
-from tasks.config.model import Component, Config
+from tasks.config.model import Config
 from tasks.errors import SlipwayError
 from tasks.images.build import build_target
 from tasks.models import Image, Reason, Source, SuiteResult, Value

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from tasks.config.forge import Forge
-from tasks.config.model import PullRequests
+from tasks.config.gitops import PullRequests
 from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable
 from tasks.forge.pull_request import merge_when_ready, read_pull_request
 from tasks.models import CommitId, PullRequest

@@ -3,7 +3,8 @@
 import datetime
 from zoneinfo import ZoneInfo
 
-from tasks.config.model import Config, Freeze
+from tasks.config.gitops import Freeze
+from tasks.config.model import Config
 from tasks.config.types import WEEKLY, is_weekly
 from tasks.errors import ReleaseRefused
 from tasks.models import Name, ReleaseRequest

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.config.model import Config, Target
+from tasks.config.gitops import Target
+from tasks.config.model import Config
 from tasks.gitops import state
 from tasks.gitops.target import RunsElsewhere, identity, wanted
 from tasks.gitops.tip import REGULAR, Tip

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
 
-from tasks.config.model import Config, Target
+from tasks.config.gitops import Target
+from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.gitops import matching, naming, patterns, rollouts
 from tasks.gitops.layout import Layout

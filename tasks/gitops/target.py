@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from tasks.config.model import Target
+from tasks.config.gitops import Target
 from tasks.gitops.yaml_bytes import CannotEdit, Document, Hit, Scalar, children, under
 from tasks.models import Image
 

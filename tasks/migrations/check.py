@@ -4,7 +4,8 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
-from tasks.config.model import Config, Migrations
+from tasks.config.migrations import Migrations
+from tasks.config.model import Config
 from tasks.containers import conversing, postgres, private_network
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach

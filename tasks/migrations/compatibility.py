@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from tasks.config.model import Config, Migrations
+from tasks.config.migrations import Migrations
+from tasks.config.model import Config
 from tasks.containers import conversing, have, postgres, private_network, run_command
 from tasks.errors import ReleaseRefused
 from tasks.git import Mirror, home

@@ -3,7 +3,8 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks.config.model import Config, Migrations
+from tasks.config.migrations import Migrations
+from tasks.config.model import Config
 from tasks.containers import have, postgres, private_network, run_command
 from tasks.migrations import command_tool
 from tasks.migrations.history import History

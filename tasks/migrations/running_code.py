@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasks.config.model import Config, Migrations
+from tasks.config.migrations import Migrations
+from tasks.config.model import Config
 from tasks.containers import conversing, have, private_network
 from tasks.errors import SlipwayError
 from tasks.migrations.code import Code

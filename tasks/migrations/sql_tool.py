@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from tasks.config.model import Config, Migrations
+from tasks.config.migrations import Migrations
+from tasks.config.model import Config
 from tasks.containers import postgres, private_network
 from tasks.errors import ReleaseRefused
 from tasks.git import Mirror

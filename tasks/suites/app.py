@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.config.model import Config, EndToEnd
+from tasks.config.app import EndToEnd
+from tasks.config.model import Config
 from tasks.config.suites import Limits
 from tasks.containers import have, postgres, run_command, running
 from tasks.containers.service import address

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.config.model import Config, Suite
+from tasks.config.model import Config
+from tasks.config.suites import Suite
 from tasks.models import Changes, Claim, ComponentChange, Image, key_of
 
 RECIPE = 1  # of how suites are run and judged; count it up when a result of before would no longer hold

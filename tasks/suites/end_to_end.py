@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Literal
 
-from tasks.config.model import Config, EndToEnd
+from tasks.config.app import EndToEnd
+from tasks.config.model import Config
 from tasks.containers import private_network, run_command
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach

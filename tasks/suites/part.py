@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.config.model import Config, Suite
+from tasks.config.model import Config
+from tasks.config.suites import Suite
 from tasks.containers import Ended, private_network, run_command
 from tasks.failpoints import reach
 from tasks.git import Mirror, scratch

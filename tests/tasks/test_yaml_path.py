@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.config.model import Target
+from tasks.config.gitops import Target
 from tasks.yaml_path import Entry, Step, steps, written
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.config.model import PullRequests
+from tasks.config.gitops import PullRequests
 from tasks.errors import ReleaseRefused
 from tasks.forge import wait
 from tasks.forge.pull_request import open_pull_request

@@ -11,7 +11,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from tasks.config.model import Target
+from tasks.config.gitops import Target
 from tasks.gitops.target import wanted
 from tasks.gitops.yaml_bytes import CannotEdit, Document
 from tasks.models import Image

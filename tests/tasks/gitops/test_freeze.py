@@ -8,7 +8,8 @@ import pytest
 from conftest_gitops import commit_of, edits_at, release_of
 from test_commit import remote
 
-from tasks.config.model import Config, Policy
+from tasks.config.model import Config
+from tasks.config.policy import Policy
 from tasks.gitops.fleet import read_fleet
 from tasks.gitops.freeze import Frozen, frozen
 from tasks.models import Override

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.config.model import Target
+from tasks.config.gitops import Target
 from tasks.gitops.target import identity, wanted
 from tasks.gitops.yaml_bytes import CannotEdit, Document
 from tasks.models import Image
