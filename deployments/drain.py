@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from tasks.git import home
+from tasks.home import home
 
 log = logging.getLogger(__name__)
 POOL = "slipway"

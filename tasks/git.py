@@ -4,19 +4,16 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
-import shutil
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import git
-import psutil
 
-from tasks.errors import ConfigInvalid, ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
+from tasks.home import home, is_alive, own_name, scratch, sweep
 from tasks.models import Reason
 
 TIMEOUT_SECONDS = 120
@@ -147,7 +144,7 @@ class Mirror:
         Several releases may fetch into one mirror at once: each by a ref of its own, and the last one to come moves the
         common ref, which only tells the next fetch what is here already.
         """
-        ref = f"{FETCHING}/{_own_name()}"
+        ref = f"{FETCHING}/{own_name()}"
         try:
             self.run(
                 "fetch",
@@ -203,7 +200,7 @@ class Mirror:
                 if time.time() - left.stat().st_mtime > STALE_SECONDS:
                     left.unlink()
         for ref in self.run("for-each-ref", "--format=%(refname)", FETCHING).split():
-            if not _is_alive(ref.rpartition("/")[2]):
+            if not is_alive(ref.rpartition("/")[2]):
                 with contextlib.suppress(GitFailed):
                     self.run("update-ref", "-d", ref)
 
@@ -273,47 +270,8 @@ def _is_ancestor(directory: Path, _made: int, older: str, newer: str) -> bool:
     return True
 
 
-def home() -> Path:
-    """Where mirrors, logs and scratch files live: $SLIPWAY_HOME, else ~/.cache/slipway. Raises `ConfigInvalid`."""
-    directory = Path(os.environ.get("SLIPWAY_HOME") or Path.home() / ".cache" / "slipway")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigInvalid.because(
-            f"the Slipway home cannot be made: {error.strerror}",
-            str(directory),
-            "set SLIPWAY_HOME to a folder that this user may write to",
-        ) from error
-    return directory
-
-
-@contextlib.contextmanager
-def scratch(name: str) -> Iterator[Path]:
-    """A folder for the length of a block. What a killed process left is removed by `tidy`."""
-    folder = home() / "scratch" / f"{name}.{_own_name()}"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def tidy() -> None:
     """Removes what killed processes left in the Slipway home: scratch folders, refs of fetches, locks."""
-    for folder in (home() / "scratch").glob("*"):
-        if not _is_alive(folder.name.partition(".")[2]):
-            shutil.rmtree(folder, ignore_errors=True)
+    sweep()
     for directory in (home() / "mirrors").glob("*"):
         Mirror(directory, "").tidy()
-
-
-def _own_name() -> str:
-    """Names what this process makes for a moment, so that others can tell whether it still lives."""
-    return f"{os.getpid()}.{secrets.token_hex(6)}.{socket.gethostname()}"
-
-
-def _is_alive(name: str) -> bool:
-    """Whether the process that made this may still run: one of another machine that shares the home cannot be seen."""
-    number, _, rest = name.partition(".")
-    elsewhere = rest.partition(".")[2] != socket.gethostname()
-    return elsewhere or (number.isdigit() and psutil.pid_exists(int(number)))

@@ -34,6 +34,7 @@ from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
 from tasks.gitops import ring_commit as ring_commits
 from tasks.gitops import rollback as rollbacks
+from tasks.home import home
 from tasks.images import bases, build, proofs
 from tasks.images.find import find_image
 from tasks.migrations import check, compatibility
@@ -354,7 +355,7 @@ def sweep(config: Config) -> None:
     """
     git.tidy()
     kept.remove_old(config.artifacts.keep)
-    for folder in (git.home() / "logs", kept.runs()):
+    for folder in (home() / "logs", kept.runs()):
         output.tidy(folder, time.time())
     containers.remove_leftovers(containers.run_id())
     ids = [run for run in containers.labelled_runs() if _is_id(run)]

@@ -15,6 +15,7 @@ SHARED = {
     "output",
     "command",
     "git",
+    "home",
     "containers",
     "failpoints",
     "yaml_path",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.git import home
+from tasks.home import home
 from tasks.models import CommitId, Value
 
 

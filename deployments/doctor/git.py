@@ -8,7 +8,8 @@ from deployments.doctor.finding import Finding, from_error, ok, wrong
 from tasks.command import printable
 from tasks.config.model import Config
 from tasks.errors import SlipwayError
-from tasks.git import GitFailed, Mirror, scratch
+from tasks.git import GitFailed, Mirror
+from tasks.home import scratch
 
 # Source: git's own, the same in every repository: the id of a tree without entries.
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"

@@ -23,7 +23,7 @@ from deployments.hooks.metrics import Metrics
 from deployments.hooks.providers import PROVIDERS
 from deployments.hooks.spool import Hint, Spool
 from tasks.errors import ConfigInvalid, ServiceUnavailable
-from tasks.git import home
+from tasks.home import home
 
 log = logging.getLogger(__name__)
 RETRY = {"Retry-After": "60"}

@@ -10,9 +10,10 @@ from tasks.command import printable
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.failpoints import reach
-from tasks.git import GitFailed, Mirror, scratch
+from tasks.git import GitFailed, Mirror
 from tasks.gitops.tip import Tip
 from tasks.gitops.turn import turn
+from tasks.home import scratch
 
 log = logging.getLogger(__name__)
 AUTHOR = {

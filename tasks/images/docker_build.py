@@ -16,7 +16,8 @@ from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
-from tasks.git import Mirror, home, scratch
+from tasks.git import Mirror
+from tasks.home import home, scratch
 from tasks.images import builder as builders
 from tasks.images import dockerfile, options
 from tasks.images.builder import HOW_TO_GET, Builder

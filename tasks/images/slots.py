@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.git import home
+from tasks.home import home
 from tasks.settled import require_needed
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, SlipwayError, combine
-from tasks.git import home
+from tasks.home import home
 from tasks.images.registry_api import Manifest, Repository
 from tasks.models import Reason, UnusedImage
 

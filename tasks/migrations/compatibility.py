@@ -15,7 +15,8 @@ from tasks.config.migrations import Migrations
 from tasks.config.model import Config
 from tasks.containers import conversing, have, postgres, private_network, run_command
 from tasks.errors import ReleaseRefused
-from tasks.git import Mirror, home
+from tasks.git import Mirror
+from tasks.home import home
 from tasks.migrations import image_command, sql_tool
 from tasks.migrations.prober import PLACE, Conversation, packed
 from tasks.models import Compatibility, Fleet, Gate, Reason, Running

@@ -24,7 +24,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable
-from tasks.git import home
+from tasks.home import home
 from tasks.migrations.watched import watch
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
-from tasks.git import GitFailed, Mirror, scratch
+from tasks.git import GitFailed, Mirror
+from tasks.home import scratch
 from tasks.models import Source
 from tasks.output import printable
 

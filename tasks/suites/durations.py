@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tasks.git import home
+from tasks.home import home
 from tasks.suites import junit
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from tasks.containers import run_id
-from tasks.git import home
+from tasks.home import home
 
 ARTIFACTS, OUTPUT, JUNIT = "artifacts", "output.log", "junit.xml"
 MOST_FILES = 100

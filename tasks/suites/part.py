@@ -14,7 +14,8 @@ from tasks.config.model import Config
 from tasks.config.suites import Suite
 from tasks.containers import Ended, private_network, run_command
 from tasks.failpoints import reach
-from tasks.git import Mirror, scratch
+from tasks.git import Mirror
+from tasks.home import scratch
 from tasks.models import Quarantine, Reason, SuiteResult
 from tasks.secrets.masking import mask_bytes
 from tasks.suites import coverage, durations, junit, kept

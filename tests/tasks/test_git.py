@@ -13,6 +13,7 @@ from tasks import git
 from tasks.errors import ConfigInvalid
 from tasks.git import FETCHING, PACKS, STALE_SECONDS, Mirror, tidy
 from tasks.gitops.push import write_blobs
+from tasks.home import home
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path / "file" / "home"))
     with pytest.raises(ConfigInvalid, match="the Slipway home cannot be made") as refused:
-        git.home()
+        home()
     assert "SLIPWAY_HOME" in refused.value.reasons[0].next_step
 
 

@@ -14,7 +14,7 @@ from tasks import command, containers, settled
 from tasks import gate as gates
 from tasks.config.suites import Limits
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
-from tasks.git import scratch
+from tasks.home import scratch
 from tasks.models import Override, Source
 from tasks.reports.release import refusal
 from tasks.run.masked import task
