@@ -18,7 +18,7 @@ from deployments import services
 from deployments.demo import cluster
 from deployments.demo.world import NO_DIGEST, Settings
 from tasks import containers
-from tests.databases import postgres
+from tests.flows.servers import start_servers
 from tests.ports import free_port
 
 TICKETS = Path(__file__).parents[1] / "samples" / "tickets"
@@ -32,30 +32,12 @@ END_SECONDS = 240
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[SimpleNamespace]:
-    """Registry, Prefect server with the deployments of prefect.yaml, and a worker; started once for all tests."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    folder = tmp_path_factory.mktemp("servers")
-    config, home = folder / "release.yaml", folder / "home"
-    port, registry_port = free_port(4300), free_port(5100)
-    env = services.worker_environment(folder / "prefect", port, home, config)
+    """With the deployments of prefect.yaml, and a worker; started once for all tests."""
     with ExitStack() as stack:
-        database = stack.enter_context(postgres())
-        server = stack.enter_context(services.prefect_server(folder / "prefect", port, **database.settings))
-        stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
-        server.wait_ready()
-        services.deploy(env)
-        stack.enter_context(services.worker(env, folder)).wait_ready()
-        stack.enter_context(temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}))
-        yield SimpleNamespace(
-            folder=folder,
-            config=config,
-            home=home,
-            env=env,
-            port=port,
-            registry=f"127.0.0.1:{registry_port}",
-            database=database,
-        )
+        started = start_servers(stack, tmp_path_factory.mktemp("servers"), (4300, 5100))
+        services.deploy(started.env)
+        stack.enter_context(services.worker(started.env, started.folder)).wait_ready()
+        yield started
 
 
 class Product:

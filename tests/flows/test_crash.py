@@ -18,10 +18,9 @@ from deployments import services
 from deployments.server import apply as server
 from tasks.failpoints import VARIABLE
 from tasks.run.watchdog import Watchdog
-from tests.databases import postgres
 from tests.flows import test_rings
+from tests.flows.servers import start_servers
 from tests.flows.test_release import until
-from tests.ports import free_port
 from tests.reliability.size import LARGE
 
 pytestmark = pytest.mark.slow
@@ -32,31 +31,11 @@ ONCE = ["ring all (2 customers)", "ring canary (1 customer)", "customers"]
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[SimpleNamespace]:
-    """A registry, and a Prefect server with a PostgreSQL to which `slipway server apply` was done; nobody works yet."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    folder = tmp_path_factory.mktemp("killed")
-    config, home = folder / "release.yaml", folder / "home"
-    port, registry_port = free_port(4400), free_port(5300)
-    env = services.worker_environment(folder / "prefect", port, home, config)
+    """With what `slipway server apply` makes there; nobody works yet."""
     with ExitStack() as stack:
-        database = stack.enter_context(postgres())
-        prefect = stack.enter_context(services.prefect_server(folder / "prefect", port, **database.settings))
-        stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
-        prefect.wait_ready()
-        stack.enter_context(temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}))
+        started = start_servers(stack, tmp_path_factory.mktemp("killed"), (4400, 5300))
         server.apply()
-        yield SimpleNamespace(
-            folder=folder,
-            config=config,
-            home=home,
-            env=env,
-            port=port,
-            registry=f"127.0.0.1:{registry_port}",
-            prefect=prefect,
-            database=database,
-            stack=stack,
-        )
+        yield started
 
 
 @pytest.fixture
