@@ -1,15 +1,19 @@
 """A PostgreSQL that a Prefect server keeps its state in, and that can be stopped under it."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+
+import psutil
 
 from tasks import containers
 from tests.ports import free_port
 
 PASSWORD = "only-here"  # noqa: S105 - of a database that lives as long as a test
 SECONDS = 60
+LABEL = "slipway.tests"
 
 
 class Postgres(NamedTuple):
@@ -22,6 +26,13 @@ class Postgres(NamedTuple):
     def settings(self) -> dict[str, str]:
         """Environment of a Prefect server that keeps its state here."""
         return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": self.url}
+
+    def away(self, seconds: float) -> None:
+        """Stops it, and brings it back after so long."""
+        self.container.stop()
+        time.sleep(seconds)
+        self.container.start()
+        _wait(self.url.replace("+asyncpg", ""))
 
     def rows(self) -> str:
         """Every row of every table, as text."""
@@ -37,13 +48,14 @@ class Postgres(NamedTuple):
 @contextmanager
 def postgres(image: str = "postgres:17") -> Iterator[Postgres]:
     """Answers when it is handed over; gone at the end of the block."""
+    _remove_left()
     port = free_port(5500)
     container = containers.engine().containers.run(
         image,
         detach=True,
         ports={"5432/tcp": ("127.0.0.1", port)},
         environment={"POSTGRES_USER": "prefect", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "prefect"},
-        labels={containers.RUN_LABEL: containers.run_id()},
+        labels={LABEL: str(os.getpid())},  # not a run's: what sweeps up after runs of this process must leave it
     )
     address = f"prefect:{PASSWORD}@127.0.0.1:{port}/prefect"
     try:
@@ -51,6 +63,13 @@ def postgres(image: str = "postgres:17") -> Iterator[Postgres]:
         yield Postgres(f"postgresql+asyncpg://{address}", container)
     finally:
         container.remove(force=True, v=True)
+
+
+def _remove_left() -> None:
+    """Those of test runs that were killed."""
+    for left in containers.engine().containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
+        if not psutil.pid_exists(int(left.labels[LABEL])):
+            left.remove(force=True, v=True)
 
 
 def _wait(url: str) -> None:

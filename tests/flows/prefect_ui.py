@@ -48,6 +48,9 @@ class RunPage:
         self.page.get_by_role("button", name="Resume", exact=True).click()
         form = self.page.locator(".p-modal")
         expect(form.get_by_text("Plan Hash")).to_be_visible(timeout=PATIENCE_MS)
+        # A form that was not stored yet is told by a toast, which lies over the buttons as long as the mouse is on it.
+        self.page.mouse.move(0, 0)
+        expect(self.page.locator(".p-toast__card")).to_have_count(0, timeout=PATIENCE_MS)
         return form.locator(".p-modal__card")
 
     def fill(self, **given: str) -> None:
