@@ -53,7 +53,7 @@ def at_places(rounds: int) -> list[Case]:
 
 def once_at_places() -> list[Case]:
     """Every place once, as in the first or the second round."""
-    return [_at(place, 1 + number % 2) for number, place in enumerate(PLACES)]
+    return [_at(place, 1 + number // 2 % 2) for number, place in enumerate(PLACES)]
 
 
 def at_random(count: int) -> list[Case]:

@@ -1,10 +1,14 @@
-"""How much is run: on every commit a part of the cases, evenly spread; all of them with SLIPWAY_RELIABILITY=large."""
+"""How much is run: on every commit a part of the cases, evenly spread; with SLIPWAY_RELIABILITY=large all of them.
+
+`make reliability` sets SLIPWAY_RELIABILITY=each: what takes minutes is done at each place once, not at every second one.
+"""
 
 import os
 from collections.abc import Iterable
 from typing import TypeVar
 
 LARGE = os.environ.get("SLIPWAY_RELIABILITY") == "large"
+EACH = LARGE or os.environ.get("SLIPWAY_RELIABILITY") == "each"
 Case = TypeVar("Case")
 
 

@@ -7,10 +7,11 @@ import pytest
 from tasks.failpoints import PLACES
 from tests.reliability.killing import LARGE, Case, Trial, at_places, at_random, once_at_places
 from tests.reliability.releases import Releases
+from tests.reliability.size import EACH
 
 pytestmark = pytest.mark.slow
-PLACED = at_places(5) if LARGE else once_at_places()
-MOMENTS = at_random(200 if LARGE else 8)
+PLACED = at_places(5) if LARGE else once_at_places()[:: 1 if EACH else 2]
+MOMENTS = at_random(200 if LARGE else 6)
 
 
 @pytest.fixture(scope="session")
