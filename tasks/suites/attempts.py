@@ -52,10 +52,10 @@ def _together(attempts: Sequence[Attempt], quarantine: Quarantine) -> SuiteResul
     """Counts are of the attempt that ran everything; a test that passed once has passed."""
     first, last = attempts[0], attempts[-1]
     whole = last if first.crash else first
-    said = {t.name: t for a in attempts for t in a.result.failed}
-    passed = first.passed | last.passed
-    flaky = [t for t in said.values() if t.name in passed and not quarantine.forgives(t.name)]
-    failed = [_failed(t, last) for t in said.values() if t.name not in passed and not quarantine.forgives(t.name)]
+    said = _said(whole, attempts)
+    passed = frozenset().union(*(a.passed - {t.name for t in a.result.failed} for a in attempts))
+    flaky = [t for t in said if t.name in passed and not quarantine.forgives(t.name)]
+    failed = [_failed(t, last) for t in said if t.name not in passed and not quarantine.forgives(t.name)]
     if last.crash and (last.breach or not failed):
         failed = [*failed, last.crash]
     elif first.crash and not last.crash:
@@ -67,12 +67,21 @@ def _together(attempts: Sequence[Attempt], quarantine: Quarantine) -> SuiteResul
             "failed": tuple(failed),
             "flaky": tuple(flaky),
             "quarantined": tuple(
-                _quarantined(e, said, passed) for e in quarantine.entries if quarantine.forgives(e.test)
+                _quarantined(e, {t.name: t for t in said}, passed)
+                for e in quarantine.entries
+                if quarantine.forgives(e.test)
             ),
             "seconds": sum(a.result.seconds for a in attempts),
             "kept": _kept(attempts),
         }
     )
+
+
+def _said(whole: Attempt, attempts: Sequence[Attempt]) -> list[TestCase]:
+    """Every test that failed in any attempt. Several may have one name: each counts, and where one of them failed none has passed."""
+    names = {t.name for t in whole.result.failed}
+    others = {t.name: t for a in attempts for t in a.result.failed if t.name not in names}
+    return [*whole.result.failed, *others.values()]
 
 
 def _failed(test: TestCase, last: Attempt) -> TestCase:

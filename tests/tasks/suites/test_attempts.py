@@ -152,3 +152,9 @@ def test_an_entry_whose_test_passes_or_is_not_there_is_told() -> None:
 def test_one_test_under_a_name_that_failed_and_passed_has_failed() -> None:
     text = '<testsuite><testcase name="a"/><testcase name="a"><failure message="m"/></testcase></testsuite>'
     assert names(failing(Runs((1, text), (1, text))).result) == (["a"], [])
+
+
+def test_each_of_several_failures_under_one_name_is_counted() -> None:
+    failures = f'<testcase name="a">{FAILURE}</testcase>' * 3
+    text = f"<testsuite>{failures}</testsuite>"
+    assert names(failing(Runs((1, text), (1, text))).result) == (["a", "a", "a"], [])
