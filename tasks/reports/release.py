@@ -235,7 +235,7 @@ def _ring_section(ring: RingPlan) -> str:
     facts += [f"soaks {ring.soak_seconds:g} s"] if ring.soak_seconds else []
     moving = [p for p in ring.promotions if p.diff]
     diffs = [_diff(p) for p in moving[:DIFFS]]
-    more = f"{len(moving) - DIFFS} more customers change in the same way; `slipway plan --json` has every diff."
+    more = f"{len(moving) - DIFFS} more customers move; `slipway plan --json` has every diff."
     return "\n\n".join(
         [
             f"### Ring {ring.name}: {', '.join(facts)}",

@@ -53,7 +53,7 @@ def _together(attempts: Sequence[Attempt], quarantine: Quarantine) -> SuiteResul
     first, last = attempts[0], attempts[-1]
     whole = last if first.crash else first
     said = _said(whole, attempts)
-    passed = frozenset().union(*(a.passed - {t.name for t in a.result.failed} for a in attempts))
+    passed = first.passed | last.passed
     flaky = [t for t in said if t.name in passed and not quarantine.forgives(t.name)]
     failed = [_failed(t, last) for t in said if t.name not in passed and not quarantine.forgives(t.name)]
     if last.crash and (last.breach or not failed):
@@ -78,7 +78,7 @@ def _together(attempts: Sequence[Attempt], quarantine: Quarantine) -> SuiteResul
 
 
 def _said(whole: Attempt, attempts: Sequence[Attempt]) -> list[TestCase]:
-    """Every test that failed in any attempt. Several may have one name: each counts, and where one of them failed none has passed."""
+    """Every test that failed in any attempt. Several may have one name, and each counts."""
     names = {t.name for t in whole.result.failed}
     others = {t.name: t for a in attempts for t in a.result.failed if t.name not in names}
     return [*whole.result.failed, *others.values()]
