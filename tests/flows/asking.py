@@ -5,7 +5,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.release import promote
 from tasks import steps
-from tasks.models import Evidence, Release, ReleaseReport, ReleaseRequest
+from tasks.models import Changes, Evidence, Release, ReleaseReport, ReleaseRequest
 
 
 @flow(name="asking", flow_run_name="release {release.commit:.7}", task_runner=ThreadPoolTaskRunner(max_workers=4))
@@ -16,4 +16,5 @@ def asking(release: Release) -> ReleaseReport:
     steps.show_plan(plan)
     request = ReleaseRequest(commit=release.commit)
     commits, moved = promote(config, request, plan)
-    return steps.report(request, plan, Evidence(images=release.images), moved.outcomes, commits, moved.newer)
+    changes = Changes(base=None, components=(), end_to_end=True)
+    return steps.report(request, changes, plan, Evidence(images=release.images), moved.outcomes, commits, moved.newer)
