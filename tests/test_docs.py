@@ -56,13 +56,13 @@ def blocks(page: str) -> list[dict]:
     return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
 
 
-def test_the_readmes_configuration_is_one() -> None:
-    (example,) = blocks("README.md")
+def test_the_whole_configuration_is_one() -> None:
+    (example,) = blocks("docs/configuration.md")
     Config.model_validate(example)
 
 
 def test_every_way_to_see_customers_is_one() -> None:
-    (whole,) = blocks("README.md")
+    (whole,) = blocks("docs/configuration.md")
     examples = blocks("docs/rollout.md")
     assert [e["rollout"]["verify"] for e in examples] == ["argocd", "kubernetes", "flux"]
     for example in examples:
@@ -70,7 +70,7 @@ def test_every_way_to_see_customers_is_one() -> None:
 
 
 def test_rings_and_the_forge_are_settings() -> None:
-    (whole,), (example,) = blocks("README.md"), blocks("docs/gitops.md")
+    (whole,), (example,) = blocks("docs/configuration.md"), blocks("docs/gitops.md")
     forge = re.search(r"`(\{kind: github.*?\})`", (DOCS / "gitops.md").read_text())
     assert forge
     rollout = {**whole["rollout"], **example.pop("rollout")}
@@ -80,7 +80,7 @@ def test_rings_and_the_forge_are_settings() -> None:
 
 def test_suites_are_settings(tmp_path: Path) -> None:
     """Read as release.yaml is: the key `on` is a truth value for other readers of YAML."""
-    (whole,) = blocks("README.md")
+    (whole,) = blocks("docs/configuration.md")
     (example,) = re.findall(r"^```yaml\n(.*?)^```", (DOCS / "testing.md").read_text(), re.DOTALL | re.MULTILINE)
     whole = {k: v for k, v in whole.items() if k not in ("components", "policy")}
     (tmp_path / "release.yaml").write_text(example + yaml.safe_dump(whole))
@@ -89,7 +89,7 @@ def test_suites_are_settings(tmp_path: Path) -> None:
 
 
 def test_webhooks_are_settings() -> None:
-    (whole,), (example, _, _, several) = blocks("README.md"), blocks("docs/webhooks.md")
+    (whole,), (example, _, _, several) = blocks("docs/configuration.md"), blocks("docs/webhooks.md")
     Config.model_validate({**whole, **example})
     shipped = yaml.safe_load((DOCS.parent / "prefect.yaml").read_text())["deployments"][0]
     assert several["deployments"][0]["entrypoint"] == shipped["entrypoint"]
@@ -101,7 +101,7 @@ def test_webhooks_are_settings() -> None:
 
 def test_overrides_and_the_night_are_settings() -> None:
     (whole,), (overrides,), (night, shards) = (
-        blocks("README.md"),
+        blocks("docs/configuration.md"),
         blocks("docs/overrides.md"),
         blocks("docs/nightly.md"),
     )
@@ -110,7 +110,7 @@ def test_overrides_and_the_night_are_settings() -> None:
 
 
 def test_the_build_section_is_one() -> None:
-    (whole,), (example,) = blocks("README.md"), blocks("docs/images.md")
+    (whole,), (example,) = blocks("docs/configuration.md"), blocks("docs/images.md")
     backend = {**whole["components"]["backend"], **example.pop("components")["backend"]}
     config = Config.model_validate({**whole, **example, "components": {**whole["components"], "backend": backend}})
     assert (config.components["backend"].build.cache.mode, config.builds_at_once, config.gate.fail) == (
