@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,10 +117,5 @@ def test_a_name_that_is_no_suites_is_answered_with_those_that_there_are(app: Sim
 
 
 def test_a_folder_without_a_checkout_is_refused(app: SimpleNamespace, tmp_path: Path) -> None:
-    begun = time.monotonic()
     done = slipway("test", "--path", str(tmp_path), **app.env)
-    assert (done.returncode, "no checkout with a commit" in done.stderr, time.monotonic() - begun < 60) == (
-        1,
-        True,
-        True,
-    )
+    assert (done.returncode, "no checkout with a commit" in done.stderr) == (1, True)

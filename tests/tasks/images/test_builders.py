@@ -169,10 +169,8 @@ def test_the_classic_builder_builds_what_needs_nothing_else_and_says_so(
 
 
 def test_a_build_that_hangs_or_talks_without_end_is_bounded(app: SimpleNamespace, by: str, slipway_home: Path) -> None:
-    start = time.monotonic()
     said = refused(app, f"{BASE}RUN yes {by} & sleep 7473\n", CommandFailed, timeout=4)
     assert "stopped after its limit of 4 s" in said and "build.timeout" in said
-    assert time.monotonic() - start < 20
     assert sum(f.stat().st_size for f in (slipway_home / "logs" / "builds").iterdir()) < 250_000_000
     assert not until_gone("sleep 7473")
 
@@ -209,10 +207,8 @@ def test_a_build_that_nobody_needs_any_more_ends_and_leaves_nothing(
     number = {"buildkit": 7475, "classic": 7476}[by]
     source, change = app.push(Dockerfile=f"{BASE}RUN sleep {number}\n")
     Timer(3, settled.settle).start()
-    start = time.monotonic()
     with pytest.raises(NotNeeded, match="build api: cancelled, its result was not needed"):
         build_target(app.config, source, "api", app.config.components["api"].build, None)
-    assert time.monotonic() - start < 12
     assert not until_gone(f"sleep {number}")
 
 

@@ -86,7 +86,7 @@ def test_a_busy_registry_is_waited_for_as_long_as_it_says(hostile: SimpleNamespa
     hostile.set("GET /v2/.*/manifests/latest", busy)
     start = time.monotonic()
     image = hostile.build()
-    assert 1 <= time.monotonic() - start < 20
+    assert time.monotonic() - start >= 1
     assert registry.find(image.reference) == image.digest
 
 

@@ -1,7 +1,6 @@
 """Suites that take all they can get: each ends with its limit's name and how to raise it, and nothing is left behind."""
 
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +49,11 @@ def ours() -> list[str]:
 def test_over_a_limit_it_is_ended_by_name(
     command: str, settings: dict[str, Any], words: str, slipway_home: Path
 ) -> None:
-    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(SuiteFailed, match=f"(?s){words}") as failed:
         run(command, **{"timeout": 30, "limits": SMALL, **settings})
     assert len(failed.value.reasons) == 1 and len(str(failed.value)) < 15_000
     assert failed.value.gate == "suites"  # it did not pass, and is known to: a person may override it
-    assert time.monotonic() - begun < 25
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
     (log,) = (slipway_home / "runs").glob("*/*/output.log")
     assert log.stat().st_size < 5 * 205_000  # a control byte is spelled out
