@@ -66,6 +66,7 @@ def created(
             networking_config={network.name: client.api.create_endpoint_config(aliases=[alias])},
             tmpfs={**(volumes(image, limits) if limits else {}), **(tmpfs or {})},
             stdin_open=stdin,
+            use_config_proxy=False,  # else what Docker's configuration says of the worker's proxy, a login perhaps
             **enforced(limits or Limits()),
             **logged(not alone),
             **(confined() if alone else {}),

@@ -1,6 +1,7 @@
 """Containers and networks live as long as their block, see nothing of this process, and are found by their label."""
 
 import contextlib
+import json
 import os
 import threading
 import time
@@ -55,6 +56,22 @@ def test_the_worker_environment_does_not_reach_the_container(monkeypatch: pytest
     assert "GIVEN=1" in ended.tail
     assert not any("s3cret-value" in line for line in ended.tail)
     assert ended.exit_code != 0
+
+
+def test_the_proxy_that_the_worker_gives_its_docker_program_does_not_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = {"default": {"httpProxy": "http://kari:s3cret-value@proxy.example.no:3128"}}
+    (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    containers.engine.cache_clear()
+    try:
+        with private_network("test") as network:
+            ended = run_command(IMAGE, "env", network, name="env", env={"GIVEN": "1"}, timeout_seconds=30)
+    finally:
+        containers.engine.cache_clear()
+    assert "GIVEN=1" in ended.tail
+    assert not any("s3cret-value" in line for line in ended.tail)
 
 
 def test_a_command_that_hangs_is_ended_at_its_limit() -> None:
