@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from tasks.source.dockerfile import Dockerfile, parse
 
 FIRST_STAGE = re.compile(r"^[ \t]*FROM\s", re.IGNORECASE | re.MULTILINE)
-OUT_OF = re.compile(r"(?:--from=|[,=]from=)([^\s,]+)")
+COPIED = re.compile(r"^(?:--\S+\s+)*?--from=(\S+)")
+MOUNTED = re.compile(r"[,=]\"?from=([^\s,\"]+)")
+OUT_OF = {"COPY": COPIED, "RUN": MOUNTED, "ONBUILD": re.compile(r"(?:--|[,=]\"?)from=([^\s,\"]+)")}
 
 
 def bases(text: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
@@ -25,6 +27,6 @@ def _named(file: Dockerfile) -> Iterator[str]:
     """Every image that is named, without the stages of the file itself."""
     earlier: set[str] = set()
     for number, stage in enumerate(file.stages):
-        copied = (name for _, value in stage.instructions for name in OUT_OF.findall(value))
+        copied = (name for key, value in stage.instructions if key in OUT_OF for name in OUT_OF[key].findall(value))
         yield from (n for n in (stage.base, *copied) if n.lower() not in earlier)
         earlier |= {stage.name, str(number)}

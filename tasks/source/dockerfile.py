@@ -93,7 +93,8 @@ def _instructions(text: str) -> Iterator[Instruction]:
     """Keyword in capitals and the rest, with continued lines joined, without comments."""
     held: list[str] = []
     heredocs: list[str] = []
-    for line in text.split("\n")[:MAX_LINES]:
+    lines = text.split("\n")[:MAX_LINES]
+    for number, line in enumerate(lines, 1):
         if heredocs:  # their lines are files or scripts, not instructions
             heredocs = heredocs[1:] if line.lstrip("\t").rstrip() == heredocs[0] else heredocs
             continue
@@ -102,8 +103,10 @@ def _instructions(text: str) -> Iterator[Instruction]:
         held.append(line.rstrip().removesuffix("\\").strip())
         if line.rstrip().endswith("\\"):
             continue
-        keyword, _, rest = " ".join(filter(None, held)).partition(" ")
+        keyword, rest = (*" ".join(filter(None, held)).split(maxsplit=1), "", "")[:2]
         held = []
         heredocs = HEREDOC.findall(rest) if keyword.upper() in ("RUN", "COPY", "ADD") else []
+        # One that no line ends is none: `1<<10` must not hide the stages behind it.
+        heredocs = [end for end in heredocs if end in (later.strip() for later in lines[number:])]
         if keyword.isalpha():
             yield keyword.upper(), rest.strip()

@@ -176,6 +176,9 @@ def test_a_tree_of_some_paths_has_these_and_no_others(world: World) -> None:
         ("FROM scratch\nCOPY --from=a:1 /x /x\nFROM scratch\nCOPY --from=0 /x /x\n", ["a:1", "scratch"]),
         ("FROM a\nRUN --mount=type=bind,from=b:1,target=/b cat /b \\\n  && true\n", ["a", "b:1"]),
         ("FROM a\nRUN <<EOF sh\nselect 1\nFROM b\nEOF\nCOPY --chown=1 --from=c /x /x\n", ["a", "c"]),
+        ('FROM a:1 AS x\nRUN python -c "print(1<<10)"\nRUN cat <<<"word"\nFROM b:2\n', ["a:1", "b:2"]),
+        ("FROM a:1 AS x\nFROM\tb:2\nCOPY\t--from=c:3 /x /x\n", ["a:1", "b:2", "c:3"]),
+        ("FROM a:1\nRUN uvx --from=ruff ruff check\nONBUILD COPY --from=b:2 /x /x\n", ["a:1", "b:2"]),
         ("not a Dockerfile", []),
     ],
 )
