@@ -43,7 +43,10 @@ class Artifacts(Repository):
 
         digest = digest_of(content)
         begun = self._ask("POST", "blobs/uploads/", right="pull,push")
-        place = self._client.base_url.join(begun.headers.get("Location", ""))
+        try:
+            place = self._client.base_url.join(begun.headers.get("Location", ""))
+        except httpx.InvalidURL as error:
+            raise self._does_not_take(begun) from error
         if not begun.is_success or place.host != self._client.base_url.host:  # the login would go with it
             raise self._does_not_take(begun)
         where = place.copy_merge_params({"digest": digest})
@@ -77,7 +80,7 @@ class Artifacts(Repository):
         try:
             with httpx.Client(timeout=SECONDS) as client:
                 return self._whole(client, "GET", self._client.base_url.join(address))
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise ServiceUnavailable.because(
                 f"where it keeps its blobs did not answer: {type(error).__name__}", self.name
             ) from error

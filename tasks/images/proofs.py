@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tasks.errors import SlipwayError
+from tasks.errors import ReleaseRefused, SlipwayError
 from tasks.failpoints import reach
 from tasks.images.artifacts import Artifacts, digest_of
 from tasks.images.lock import held
 from tasks.images.registry_api import DIGEST, MANIFESTS
-from tasks.models import Claim, Proof, ReusedFrom, SuiteResult, key_of
+from tasks.models import Claim, Proof, ReusedFrom, SuiteResult, TestCase, key_of
 from tasks.secrets.masking import mask
 from tasks.settled import require_needed
 
@@ -36,12 +36,18 @@ class Unusable(ValueError):
 def proven(claim: Claim, run: Callable[[], SuiteResult], by: ReusedFrom, reuse: bool = True) -> SuiteResult:
     """The result on record, or that of `run`, which is put on record when it passed; who runs the same here is waited for.
 
-    What `run` raises is raised: of a suite that failed nothing is kept, so it runs again until it passes.
+    What `run` raises is raised: of a suite that failed nothing is kept, so it runs again until it passes; what an earlier run
+    has put on record is taken back.
     """
     with held(claim.key):
         if reuse and (found := find(claim)):
             return found
-        result = run()
+        try:
+            result = run()
+        except ReleaseRefused:
+            require_needed(claim.name)
+            _take_back(claim, by)
+            raise
         require_needed(claim.name)  # of containers that were taken away nothing is kept
         keep(claim, result, by)
         return result
@@ -75,16 +81,35 @@ def keep(claim: Claim, result: SuiteResult, by: ReusedFrom) -> None:
     A registry that does not take it costs a warning, never the release.
     """
     if result.failed or result.forgiven:
+        _take_back(claim, by)
         return
+    if problem := _put(claim, result, by):
+        log.warning("%s: its result could not be put on record, so it will run again: %s", claim.name, problem)
+
+
+def _take_back(claim: Claim, by: ReusedFrom) -> None:
+    """Puts a record that it failed in the place of one that it passed: the last run counts, and few registries take things away."""
+    if not find(claim):
+        return
+    log.warning("%s: it passed before for the same content, and not now: its record is taken back", claim.name)
+    failed = TestCase(name=claim.suite, message="a later run did not pass")
+    result = SuiteResult(
+        component=claim.component, suite=claim.suite, passed=0, failed=(failed,), seconds=0, junit=False
+    )
+    if problem := _put(claim, result, by):
+        log.error("%s: its record could not be taken back, release with --no-reuse: %s", claim.name, problem)
+
+
+def _put(claim: Claim, result: SuiteResult, by: ReusedFrom) -> str:
+    """Writes a record; why it could not be written, or nothing."""
     proof = Proof(key=claim.key, parts=claim.parts, by=by, result=result)
     try:
         with Artifacts(claim.repository) as repository:
             _write(repository, claim, mask(proof.model_dump_json()).encode())
         reach("suite:recorded")
     except SlipwayError as error:
-        log.warning(
-            "%s: its result could not be put on record, so it will run again: %s", claim.name, _first_line(error)
-        )
+        return _first_line(error)
+    return ""
 
 
 def _write(repository: Artifacts, claim: Claim, content: bytes) -> None:
@@ -116,7 +141,7 @@ def _read(repository: Artifacts, claim: Claim) -> Proof | None:
     result = proof.result
     if proof.key != claim.key or key_of(proof.parts) != claim.key:
         raise Unusable("it is of another key")
-    if result.failed or (result.component, result.suite) != (claim.component, claim.suite):
+    if result.failed or result.forgiven or (result.component, result.suite) != (claim.component, claim.suite):
         raise Unusable("it is of another suite, or of one that failed")
     return proof
 

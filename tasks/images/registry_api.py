@@ -19,7 +19,7 @@ SECONDS = 30
 WHOLE_SECONDS = 60
 MOST_BYTES = 4 * 1024 * 1024  # what the specification lets a manifest have at most
 PATIENCE_SECONDS = 5.0  # with a registry that says 429; one that asks for more is waited for by the step
-ENCODING = ("content-encoding", "content-length", "transfer-encoding")
+ENCODING = (b"content-encoding", b"content-length", b"transfer-encoding")
 PAGES = 200
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
@@ -138,7 +138,7 @@ class Repository:
         accepted = {"Accept": ", ".join((*INDEXES, *MANIFESTS)), **(headers or {})}
         try:
             return self._whole(self._client, method, where, headers=accepted, **more)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:  # what is packed otherwise than it says, too
             raise ServiceUnavailable.because(
                 f"the registry did not answer: {error or type(error).__name__}", self.name, "check that it runs"
             ) from error
@@ -155,7 +155,7 @@ class Repository:
                     raise ServiceUnavailable.because(
                         f"an answer of more than {MOST_BYTES:,} bytes or {WHOLE_SECONDS} s", self.name, "see its log"
                     )
-        plain = [(k, v) for k, v in answer.headers.multi_items() if k.lower() not in ENCODING]
+        plain = [(k, v) for k, v in answer.headers.raw if k.lower() not in ENCODING]  # whatever bytes they are
         return httpx.Response(answer.status_code, headers=plain, content=bytes(body), request=answer.request)
 
     def _json(self, answer: "httpx.Response") -> dict[str, Any]:
@@ -197,4 +197,4 @@ def rate_limited(where: str, seconds: float) -> RateLimited:
 
 def retry_after(header: str) -> float:
     """Seconds that a `Retry-After` asks for, 300 at most; a minute where it says nothing that can be read."""
-    return min(float(header), 300.0) if header.isdigit() else 60.0
+    return min(float(header), 300.0) if header.isdecimal() else 60.0

@@ -1,13 +1,15 @@
 """Evidence on a real registry, alone and behind one that refuses, lies, forgets, or asks for patience."""
 
+import datetime
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,12 +18,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.errors import ReleaseRefused
+from tasks import settled
+from tasks.errors import ReleaseRefused, ServiceUnavailable
 from tasks.images import proofs
 from tasks.images.artifacts import Artifacts
 from tasks.images.lock import held
 from tasks.images.registry_api import MANIFESTS
-from tasks.models import Claim, ReusedFrom, SuiteResult, TestCase
+from tasks.models import Claim, Quarantined, QuarantineEntry, ReusedFrom, SuiteResult, TestCase
 
 RUN = ReusedFrom.now("0f1e2d3c", "http://127.0.0.1:4200/runs/flow-run/0f1e2d3c")
 PASSED = SuiteResult(suite="unit", component="api", passed=3, seconds=1.5, junit=True)
@@ -99,6 +102,44 @@ def test_a_suite_that_was_red_runs_until_it_is_green(claim: Claim) -> None:
     assert proofs.proven(claim, never, RUN).reused == RUN
 
 
+def in_quarantine() -> SuiteResult:
+    entry = QuarantineEntry(test="t", suite="api/unit", owner="kari", reason="r", until=datetime.date(2026, 12, 24))
+    return PASSED.model_copy(update={"quarantined": (Quarantined(entry=entry, did="fail"),)})
+
+
+def refused() -> SuiteResult:
+    raise ReleaseRefused("api unit: t failed")
+
+
+@pytest.mark.parametrize("later", [refused, in_quarantine])
+def test_a_later_run_that_did_not_pass_takes_the_record_back(
+    claim: Claim, caplog: pytest.LogCaptureFixture, later: Callable[[], SuiteResult]
+) -> None:
+    proofs.keep(claim, PASSED, RUN)
+    with suppress(ReleaseRefused):
+        proofs.proven(claim, later, RUN, reuse=False)
+    assert proofs.find(claim) is None
+    assert "passed before for the same content" in caplog.text
+    assert proofs.proven(claim, lambda: PASSED, RUN).reused is None
+    assert proofs.proven(claim, never, RUN).reused == RUN
+
+
+def test_a_run_that_came_to_no_verdict_takes_nothing_back(claim: Claim) -> None:
+    def away() -> SuiteResult:
+        raise ServiceUnavailable("the Engine did not answer")
+
+    proofs.keep(claim, PASSED, RUN)
+    with pytest.raises(ServiceUnavailable):
+        proofs.proven(claim, away, RUN, reuse=False)
+    settled.settle()
+    try:
+        with pytest.raises(settled.NotNeeded):
+            proofs.proven(claim, refused, RUN, reuse=False)
+    finally:
+        settled.begin_again()
+    assert proofs.find(claim)
+
+
 def forged(claim: Claim, **changes: Any) -> bytes:
     record = {"key": claim.key, "parts": claim.parts, "by": RUN.model_dump(), "result": PASSED.model_dump(mode="json")}
     return json.dumps({**record, **changes}).encode()
@@ -110,6 +151,7 @@ def forged(claim: Claim, **changes: Any) -> bytes:
         ({"key": "0" * 64}, "another key"),
         ({"parts": {"content": "else"}}, "another key"),
         ({"result": RED.model_dump(mode="json")}, "one that failed"),
+        ({"result": in_quarantine().model_dump(mode="json")}, "one that failed"),
         ({"result": {**PASSED.model_dump(mode="json"), "suite": "lint"}}, "another suite"),
         ({"by": {**RUN.model_dump(), "url": "javascript:alert(1)"}}, "not a record of ours"),
         ({"by": {**RUN.model_dump(), "run": "<b>\u202e"}}, "not a record of ours"),
@@ -163,6 +205,12 @@ class Hostile(BaseHTTPRequestHandler):
             return self._answer(202, b"", {"Location": "http://127.0.0.2:1/upload"})
         if self.trouble == "redirects" and "/blobs/" in self.path and "away" not in self.path:
             return self._answer(307, b"", {"Location": f"http://127.0.0.1:{self.port}{self.path}?away"})
+        if self.trouble == "no address" and self.command == "POST":
+            return self._answer(202, b"", {"Location": "http://[::x"})
+        if self.trouble == "not packed":
+            return self._answer(200, b"{}", {"Content-Encoding": "gzip"})
+        if self.trouble == "odd bytes":
+            return self._answer(429, b"", {"Retry-After": "\u00b2"})
         if self.trouble == "endless" and "/blobs/" in self.path:
             return self._endless()
         return self._pass_on(content)
@@ -222,7 +270,10 @@ def through(claim: Claim, hostile: type[Hostile]) -> Claim:
         ("is full", "HTTP 507"),
         ("elsewhere", "HTTP 202"),
         ("always 429", "HTTP 429"),
+        ("odd bytes", "HTTP 429"),
         ("lies", "not what its digest says"),
+        ("no address", "HTTP 202"),
+        ("not packed", "did not answer"),
     ],
 )
 def test_a_registry_that_takes_no_evidence_costs_a_warning(
@@ -242,6 +293,8 @@ def test_a_registry_that_takes_no_evidence_costs_a_warning(
         ("other bytes", "not what its digest says"),
         ("endless", "an answer of more than"),
         ("always 429", "HTTP 429"),
+        ("odd bytes", "HTTP 429"),
+        ("not packed", "did not answer"),
     ],
 )
 def test_evidence_that_a_registry_does_not_hand_out_as_it_was_is_absent(
