@@ -122,12 +122,19 @@ def _wait(repository: str, error: RateLimited) -> None:
 
 
 def revision(reference: str) -> str | None:
-    """The commit an image says it was built from; the image is pulled when this Engine does not have it."""
-    from docker.errors import ImageNotFound
+    """The commit an image says it was built from; the image is pulled when this Engine does not have it.
+
+    None when it cannot be had: a registry that has lost a part of it still knows its name.
+    """
+    from docker.errors import APIError, ImageNotFound
 
     images = engine().images
     try:
         image = images.get(reference)
     except ImageNotFound:
-        image = images.pull(reference)
+        try:
+            image = images.pull(reference)
+        except APIError as error:
+            log.warning("%s: it cannot be pulled: %s", reference, error.explanation or error)
+            return None
     return image.labels.get(REVISION_LABEL)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tasks.containers import engine
 from tasks.errors import RateLimited, ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.images import registry
 from tasks.images.build import build_image
@@ -120,6 +121,17 @@ def test_a_lost_blob_is_seen_after_the_push_and_before_reuse(hostile: SimpleName
     hostile.set(BLOB, says(404))
     assert "is missing" in what_is_wrong(hostile.image, anew.digest)
     told(hostile, ServiceUnavailable, "the registry has lost a layer: unknown blob", "see its storage")
+
+
+def test_a_lost_blob_is_pushed_again_by_a_worker_that_never_had_the_image(hostile: SimpleNamespace) -> None:
+    hostile.build()
+    for here in engine().images.list(name=hostile.image):
+        engine().images.remove(here.id, force=True)
+    hostile.set("GET /v2/.*/blobs/.*", says(404))
+    anew = hostile.again()
+    assert anew.built
+    hostile.faults.clear()
+    assert what_is_wrong(hostile.image, anew.digest) == ""
 
 
 def test_a_registry_that_does_not_answer_this_process_is_asked_by_the_engine(hostile: SimpleNamespace) -> None:
