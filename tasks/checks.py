@@ -163,6 +163,7 @@ def gate(
     except BaseException:  # Cancel and SIGTERM arrive here; the suites' threads end as soon as their containers do
         end_checks()
         raise
+    verdicts += end_to_end.without_tests(gates.evidence(verdicts).suites)
     evidence = gates.evidence(verdicts)
     show_tests(config, evidence)
     try:

@@ -188,7 +188,7 @@ def _merged(version: Version, parts: Sequence[Any]) -> Tested:
     results = [p if isinstance(p, SuiteResult) else getattr(p, "result", None) for p in parts]
     there = [r for r in results if r is not None]
     name = f"full {version.release[:7]}"
-    reasons = tuple(reason for p in parts if isinstance(p, Exception) for reason in _reasons(p))
+    reasons = tuple(reason for p in [*parts, *end_to_end.without_tests(there)] if isinstance(p, Exception) for reason in _reasons(p))
     result = end_to_end.merged(name, there) if there else None
     return Tested(version=version, result=result, reasons=reasons)
 

@@ -1,5 +1,6 @@
 """End to end: the built images, by digest, on a private network with a migrated database, and the tests beside them."""
 
+import re
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,12 +12,14 @@ from tasks.config.model import Config
 from tasks.containers import private_network, run_command
 from tasks.errors import ReleaseRefused
 from tasks.failpoints import reach
-from tasks.models import Gate, Image, Quarantine, Quarantined, SuiteResult, Value
+from tasks.models import Gate, Image, Quarantine, Quarantined, Reason, SuiteResult, TestCase, Value
 from tasks.suites import app as apps
 from tasks.suites import kept
 from tasks.suites.attempts import NOBODY, environment, settle
 from tasks.suites.files import ARTIFACTS, JUNIT
 from tasks.suites.verdict import Attempt, SuiteFailed, read
+
+SHARD = re.compile(r" \d+ of (\d+)$")
 
 
 class EndToEndFailed(SuiteFailed):
@@ -154,3 +157,24 @@ def quarantined(results: Sequence[SuiteResult]) -> tuple[Quarantined, ...]:
     """What tests in quarantine did in any part: one that failed anywhere has failed, one that no part knows was not run."""
     worst = sorted((q for r in results for q in r.quarantined), key=lambda q: ("not run", "pass", "fail").index(q.did))
     return tuple({(q.entry.suite, q.entry.test): q for q in worst}.values())
+
+
+def without_tests(results: Sequence[SuiteResult]) -> list[EndToEndFailed]:
+    """An error for each suite of which no shard ran a test, project by project: one shard of a few tests may have none."""
+    shards: dict[tuple[str, int], list[SuiteResult]] = {}
+    for result in results:
+        if result.component == "e2e" and (shard := SHARD.search(result.suite)):
+            shards.setdefault((result.suite[: shard.start()], int(shard[1])), []).append(result)
+    return [_empty(name, own) for (name, number), own in shards.items() if len(own) == number and not any(map(_ran, own))]
+
+
+def _ran(result: SuiteResult) -> bool:
+    """Whether it ran a test, as far as anybody knows: without a JUnit file nobody counts."""
+    return not result.junit or bool(result.passed or result.skipped or result.failed or result.forgiven)
+
+
+def _empty(name: str, results: Sequence[SuiteResult]) -> EndToEndFailed:
+    what = f"none of its {len(results)} parts ran a test"
+    failed = merged(name, results).model_copy(update={"failed": (TestCase(name=name, message=what),)})
+    step = "see which tests the command in release.yaml finds, under e2e"
+    return EndToEndFailed(Reason(what=f"e2e {name}: {what}", next_step=step), result=failed)

@@ -45,3 +45,10 @@ def test_shards_are_one_result_with_every_failure() -> None:
     assert [r.what for r in tested.reasons] == ["e2e full: t failed", "the Engine did not answer"]
     assert nightly._merged(VERSION, [GREEN, GREEN]).green
     assert not nightly._merged(VERSION, []).green
+
+
+def test_shards_that_all_ran_no_test_are_red() -> None:
+    empty = [GREEN.model_copy(update={"suite": f"full {n} of 2", "passed": 0}) for n in (1, 2)]
+    tested = nightly._merged(VERSION, empty)
+    assert [r.what for r in tested.reasons] == ["e2e full: none of its 2 parts ran a test"]
+    assert nightly._merged(VERSION, [empty[0], GREEN.model_copy(update={"suite": "full 2 of 2"})]).green

@@ -10,12 +10,12 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.testing.utilities import prefect_test_harness
 
-from tasks import command, containers, settled
+from tasks import checks, command, containers, settled
 from tasks import gate as gates
 from tasks.config.suites import Limits
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.home import scratch
-from tasks.models import Override, Source
+from tasks.models import Override, Source, SuiteResult
 from tasks.reports.release import refusal
 from tasks.run.masked import task
 from tasks.run.verdicts import as_long_as_needed, verdicts
@@ -23,6 +23,7 @@ from tasks.settled import NotNeeded
 from tasks.suites.end_to_end import EndToEndFailed
 from tasks.suites.host import run_on_host
 from tasks.suites.verdict import SuiteFailed
+from tests.tasks.gitops.conftest_gitops import config_for
 from tests.tasks.test_gate import IMAGE, RED
 
 pytestmark = pytest.mark.usefixtures("base_images")
@@ -134,3 +135,21 @@ def test_what_an_override_lets_pass_cancels_nothing() -> None:
     done = run("fast", overridden, image, overrides=(override,))
     assert [type(v) for v in done.found] == [EndToEndFailed, type(IMAGE)]
     assert issubclass(EndToEndFailed, SuiteFailed) and isinstance(done.found[0], SlipwayError)
+
+
+def test_shards_that_all_ran_no_test_are_refused_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One shard of a few tests may have none; a smoke suite that finds no test at all proves nothing."""
+    monkeypatch.setattr(checks, "create_table_artifact", lambda *_, **__: None)
+    monkeypatch.setattr(checks, "create_markdown_artifact", lambda *_, **__: None)
+    config = config_for("app", "gitops")
+    source = Source(commit="1" * 40, subject="s", author="a", trees={})
+
+    def smoke(project: str, number: int, passed: int = 0) -> SuiteResult:
+        name = f"smoke {project} {number} of 2"
+        return SuiteResult(suite=name, component="e2e", passed=passed, seconds=1, junit=True)
+
+    chromium, firefox = [smoke("chromium", 1, passed=1), smoke("chromium", 2)], [smoke("firefox", n) for n in (1, 2)]
+    assert len(checks.gate(config, source, [], chromium).suites) == 2
+    with pytest.raises(ReleaseRefused) as caught:
+        checks.gate(config, source, [], [*chromium, *firefox])
+    assert [r.what for r in caught.value.reasons] == ["e2e smoke firefox: none of its 2 parts ran a test"]
