@@ -23,7 +23,7 @@ def test(
         bool, typer.Option("--uncommitted", "-u", help="Take the files as they are, not the last commit.")
     ] = False,
     reuse: Annotated[
-        bool, typer.Option("--reuse/--no-reuse", help="Whether an image of the same content is taken as it is.")
+        bool, typer.Option("--reuse/--no-reuse", help="Whether images and test results of the same content count, or all is done anew.")
     ] = True,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the suites print.")] = False,
     as_json: Json = False,

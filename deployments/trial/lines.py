@@ -21,5 +21,8 @@ def _figures(result: SuiteResult | None) -> str:
         return ", it could not be run"
     counts = {"passed": result.passed, "failed": len(result.failed), "skipped": result.skipped} if result.junit else {}
     told = [f"{number} {word}" for word, number in counts.items() if number]
+    told += [f"{len(result.flaky)} flaky"] if result.flaky else []
+    told += [f"{len(result.forgiven)} in quarantine"] if result.forgiven else []
     told += [f"{result.coverage:.1%} of lines"] if result.coverage is not None else []
-    return f": {', '.join([*told, f'{result.seconds:.1f} s'])}"
+    reused = f", of {result.reused}" if result.reused else ""
+    return f": {', '.join([*told, f'{result.seconds:.1f} s'])}{reused}"

@@ -19,15 +19,16 @@ def read(config: Config, folder: Path, uncommitted: bool = False) -> Source:
     root, commit = _checkout(folder)
     mirror = Mirror.open(config.app.repository)
     mirror.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(root), "HEAD")
-    tree = _snapshot(mirror, root, commit) if uncommitted else commit
-    trees = {path: mirror.tree(tree, path) for path in _paths(config)}
+    subject, author = map(printable, mirror.run("show", "--no-patch", "--format=%s%n%an", commit).split("\n")[:2])
+    if uncommitted:
+        commit = _committed(mirror, _snapshot(mirror, root, commit), commit)
+    trees = {path: mirror.tree(commit, path) for path in _paths(config)}
     if missing := [path for path, found in trees.items() if found is None]:
         raise ReleaseRefused.because(
             f"there is no folder {', '.join(missing)} in the checkout",
             str(root),
             "is it the app's repository? --path names another; what is not committed counts with --uncommitted",
         )
-    subject, author = map(printable, mirror.run("show", "--no-patch", "--format=%s%n%an", commit).split("\n")[:2])
     return Source(commit=commit, subject=subject, author=author, trees={p: t for p, t in trees.items() if t})
 
 
@@ -52,6 +53,13 @@ def _snapshot(mirror: Mirror, root: Path, commit: str) -> str:
         return mirror.run(*there, "write-tree", env=env)
 
 
+def _committed(mirror: Mirror, tree: str, parent: str) -> str:
+    """A commit of the tree in our own mirror, on no branch: all that is read of a commit is then what stands in the files."""
+    who = {f"GIT_{role}_{key}": "slipway" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+    when = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2000-01-01T00:00:00Z")  # the same files, the same id
+    return mirror.run("commit-tree", tree, "-p", parent, "-m", "files that are not committed", env=who | when)
+
+
 def _paths(config: Config) -> list[str]:
     end_to_end = [config.e2e.path] if config.e2e else []
-    return sorted({*(c.path for c in config.components.values()), *end_to_end})
+    return sorted({*(path for c in config.components.values() for path in c.paths), *end_to_end})

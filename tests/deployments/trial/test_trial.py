@@ -1,5 +1,6 @@
 """`slipway test`: a release's suites on a developer's machine, on a commit or on files that nobody committed yet."""
 
+import datetime
 import json
 import os
 import signal
@@ -8,11 +9,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
 
+from deployments.trial import contents
 from tasks import containers
+from tasks.config.model import Config
+from tasks.images import proofs
+from tasks.models import ReusedFrom, SuiteResult
+from tasks.source import working_tree
+from tasks.suites import claims
 from tests.program import ROOT, slipway
 
 pytestmark = pytest.mark.usefixtures("base_images")
@@ -29,6 +37,11 @@ with open(os.environ["JUNIT"], "w") as file:
 raise SystemExit(not right)
 """
 SMOKE = "python -c 'import urllib.request; print(urllib.request.urlopen(\"http://api/number.txt\").read())'"
+
+
+ONE_PART_HAS_A_TEST = (
+    "[ $PROJECT$SHARD = chromium1 ] && test='<testcase name=\"a\"/>'; echo \"<testsuite>$test</testsuite>\" > $JUNIT"
+)
 
 
 @pytest.fixture
@@ -59,8 +72,17 @@ def app(repository: Callable, tmp_path: Path) -> SimpleNamespace:
         "rollout": {"versions": {"api": "/version"}},
     }
     config = tmp_path / "release.yaml"
-    config.write_text(yaml.safe_dump(settings))
-    return SimpleNamespace(work=checkout.work, git=checkout.git, env={"SLIPWAY_CONFIG": str(config)})
+
+    def configure(e2e: dict[str, Any] | None = None, **api: Any) -> Config:
+        """release.yaml with these settings of the component and of the end-to-end tests changed."""
+        components = {"api": component | api}
+        whole = settings | {"components": components, "e2e": settings["e2e"] | (e2e or {})}
+        config.write_text(yaml.safe_dump(whole))
+        return Config.model_validate(whole)
+
+    configure()
+    env = {"SLIPWAY_CONFIG": str(config)}
+    return SimpleNamespace(work=checkout.work, git=checkout.git, commit=checkout.commit, env=env, configure=configure)
 
 
 def run(app: SimpleNamespace, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -98,6 +120,57 @@ def test_end_to_end_runs_on_images_that_no_registry_has(app: SimpleNamespace) ->
     done = run(app, "e2e", "-v")
     assert done.returncode == 0, done.stderr
     assert "e2e: passed: " in done.stdout and "b'1\\n'" in done.stderr
+
+
+def test_what_is_shared_is_taken_as_it_is_too(app: SimpleNamespace) -> None:
+    app.commit({"api/Dockerfile": "FROM python:3.13-slim AS test\nCOPY . /app/\nWORKDIR /app\n", "lib/number.txt": "1\n"})
+    app.configure(shared=["lib"], suites={"unit": {"run": "grep 1 lib/number.txt", "retries": 0}})
+    (app.work / "lib" / "number.txt").write_text("2\n")
+    assert run(app, "api/unit").returncode == 0
+    assert run(app, "api/unit", "-u").returncode == 1
+
+
+def test_an_image_made_with_other_settings_is_made_anew(app: SimpleNamespace) -> None:
+    app.commit({"api/Dockerfile": "FROM python:3.13-slim AS test\nARG NUMBER\nENV NUMBER=$NUMBER\n"})
+    for number in ("1", "2"):
+        app.configure(build={"args": {"NUMBER": number}}, suites={"unit": {"run": f"test $NUMBER = {number}"}})
+        done = run(app, "api/unit")
+        assert done.returncode == 0, done.stdout
+
+
+def test_what_a_release_has_proven_is_taken_over_and_said(app: SimpleNamespace, registry_address: str) -> None:
+    image = f"{registry_address}/{app.work.parent.parent.name.lower().replace('_', '-').strip('-')}"
+    config = app.configure(image=image)
+    tried = contents.changes(config, working_tree.read(config, app.work))
+    claim = claims.of_suite(config, tried.component("api"), "unit", tried.digests)
+    result = SuiteResult(suite="unit", component="api", passed=41, seconds=1, junit=True)
+    proofs.keep(claim, result, ReusedFrom.now("0f1e2d3c", ""))
+
+    done = run(app, "api/unit")
+    assert done.returncode == 0 and "api/unit: passed: 41 passed" in done.stdout and "of 0f1e2d3c" in done.stdout
+    assert "api/unit: passed: 1 passed" in run(app, "api/unit", "--no-reuse").stdout
+    (app.work / "api" / "more.txt").write_text("")
+    assert "api/unit: passed: 1 passed" in run(app, "api/unit", "-u").stdout, "other content"
+
+
+def test_every_part_of_the_end_to_end_tests_runs(app: SimpleNamespace) -> None:
+    app.configure(e2e={"smoke": ONE_PART_HAS_A_TEST, "projects": ["chromium", "firefox"], "shards": 2})
+    done = run(app, "e2e")
+    names = [f"e2e {project} {n} of 2: passed: " for project in ("chromium", "firefox") for n in (1, 2)]
+    assert [name for name in names if name not in done.stdout] == []
+    assert done.returncode == 1 and "e2e smoke firefox: none of its 2 parts ran a test" in done.stdout
+
+
+def test_what_is_in_quarantine_is_forgiven_as_in_a_release(app: SimpleNamespace) -> None:
+    until = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=2)
+    entry = {"test": "check::number", "suite": "api/unit", "owner": "kari", "reason": "wrong", "until": until}
+    app.commit({"api/number.txt": "2\n"})
+    assert run(app, "api/unit").returncode == 1
+    (app.work / ".slipway").mkdir()
+    (app.work / ".slipway" / "quarantine.yaml").write_text(yaml.safe_dump([entry]))
+    assert run(app, "api/unit").returncode == 1, "it is not committed"
+    done = run(app, "api/unit", "-u")
+    assert done.returncode == 0 and "1 in quarantine" in done.stdout, done.stdout
 
 
 def test_an_interrupt_ends_the_containers(app: SimpleNamespace) -> None:
