@@ -71,7 +71,11 @@ def _cancel(left: int) -> None:
 
 
 def end_checks() -> None:
-    """The run was cancelled: takes away what its checks stand on, containers and commands on the host. They end by themselves then."""
+    """The run was cancelled: takes away what its checks stand on, containers and commands on the host. They end by themselves then.
+
+    What waits for another release, or for its turn to build, begins no more: this process does nothing else from now on.
+    """
+    settled.settle()
     containers.remove_leftovers(containers.run_id())
     host.cancel()
 

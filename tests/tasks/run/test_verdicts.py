@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +16,11 @@ from tasks import gate as gates
 from tasks.config.suites import Limits
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.home import scratch
+from tasks.images.lock import held
 from tasks.models import Override, Source, SuiteResult
 from tasks.reports.release import refusal
 from tasks.run.masked import task
-from tasks.run.verdicts import as_long_as_needed, verdicts
+from tasks.run.verdicts import as_long_as_needed, end_checks, verdicts
 from tasks.settled import NotNeeded
 from tasks.suites.end_to_end import EndToEndFailed
 from tasks.suites.host import run_on_host
@@ -153,3 +155,20 @@ def test_shards_that_all_ran_no_test_are_refused_together(monkeypatch: pytest.Mo
     with pytest.raises(ReleaseRefused) as caught:
         checks.gate(config, source, [], [*chromium, *firefox])
     assert [r.what for r in caught.value.reasons] == ["e2e smoke firefox: none of its 2 parts ran a test"]
+
+
+def test_a_cancelled_release_does_not_begin_what_it_waited_for() -> None:
+    """Another release builds the same content; what comes of it is nothing that the cancelled one needs."""
+
+    def take() -> None:
+        with held("the same content"):
+            pass
+
+    try:
+        with ThreadPoolExecutor(1) as pool, held("the same content"):
+            waiting = pool.submit(take)
+            end_checks()
+            with pytest.raises(NotNeeded):
+                waiting.result(10)
+    finally:
+        settled.begin_again()
