@@ -69,6 +69,8 @@ def _parts(source: Source, made: Made, digests: Mapping[str, str]) -> dict[str, 
         "target": made.build.target,
         "args": made.build.args,
         "platform": made.build.platform,
+        # Named only where it is wanted, so that all other content keeps its key.
+        **{what: wanted for what in ("sbom", "provenance") if (wanted := getattr(made.build, what))},
         # A Dockerfile without any is none that can be read: nothing is known of it.
         "bases": begun_from if made.bases else {"": _unknown(source)},
     }

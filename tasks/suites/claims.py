@@ -49,6 +49,7 @@ def _beside(config: Config) -> list[str]:
 
 
 def _settings(section: Any) -> dict[str, Any]:
-    """As configured; of the environment only a digest, as whoever may read the registry can read this."""
+    """As configured; of the environment only a digest, that of services too: whoever may read the registry can read this."""
     settings = section.model_dump(mode="json", by_alias=True)
-    return {**settings, "env": key_of(settings.get("env", {}))}
+    beside = [s if isinstance(s, str) else {**s, "env": key_of(s["env"])} for s in settings.get("services", ())]
+    return {**settings, "services": beside, "env": key_of(settings.get("env", {}))}

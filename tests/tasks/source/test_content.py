@@ -125,6 +125,14 @@ def test_another_base_image_or_build_setting_is_other_content(world: World) -> N
     assert list(changed(world.changes(before))) == ["jobs"]
 
 
+def test_what_is_to_stand_beside_the_image_is_content_too(world: World) -> None:
+    before = world.released()
+    world.components["web"]["build"] = {"provenance": "required"}
+    assert list(changed(world.changes(before))) == ["web"]
+    world.components["web"]["build"] = {"sbom": False, "timeout": "1h"}
+    assert changed(world.changes(before)) == {}
+
+
 def test_a_base_that_nobody_knows_counts_as_new_at_each_commit_and_says_so(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -72,3 +72,10 @@ def test_images_by_digest_tests_and_settings_make_another_end_to_end_key() -> No
 
 def test_no_environment_is_told_to_the_registry() -> None:
     assert "not-for-everybody" not in unit().model_dump_json()
+    mail = {"name": "mail", "image": "mail:1", "port": 25, "env": {"LEVEL": "not-for-everybody"}}
+    beside, quiet = [mail], [{**mail, "env": {}}]
+    assert "not-for-everybody" not in unit({"services": beside}).model_dump_json()
+    assert unit({"services": beside}).key != unit({"services": quiet}).key
+    whole = {"path": "e2e", "smoke": "true"}
+    assert "not-for-everybody" not in smoke(e2e={**whole, "services": beside}).model_dump_json()
+    assert smoke(e2e={**whole, "services": beside}).key != smoke(e2e={**whole, "services": quiet}).key
