@@ -163,7 +163,8 @@ def _test(config: Config, version: Version, until: float) -> Tested:
     try:
         request = ReleaseRequest(commit=version.release)
         source = steps.check_out(config, request)
-        tests = steps.build_target(config, source, config.e2e.path, Build(dockerfile=config.e2e.dockerfile), None)  # type: ignore[union-attr]
+        settings, key = Build(dockerfile=config.e2e.dockerfile), _tests_key(config, source)  # type: ignore[union-attr]
+        tests = steps.build_target(config, source, config.e2e.path, settings, None, key=key)  # type: ignore[union-attr]
     except SlipwayError as error:
         return Tested(version=version, reasons=error.reasons)
     quarantine, wrong = _quarantine(config, source)
@@ -173,6 +174,13 @@ def _test(config: Config, version: Version, until: float) -> Tested:
     ]
     tested = _merged(version, [part.result(raise_on_failure=False) for part in asked])
     return tested.model_copy(update={"quarantine": quarantine, "reasons": (*wrong, *tested.reasons)})
+
+
+def _tests_key(config: Config, source: Source) -> str:
+    """Content key of the end-to-end tests with their base images as they are now: a newer browser is another image."""
+    made = {contents.END_TO_END: contents.made_of(config, source)[contents.END_TO_END]}
+    digests = contents.known(source, bases.digests(made[contents.END_TO_END].bases))
+    return contents.keys(source, made, digests)[contents.END_TO_END]
 
 
 def _quarantine(config: Config, source: Source) -> tuple[Quarantine, tuple[Reason, ...]]:

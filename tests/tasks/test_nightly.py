@@ -1,12 +1,17 @@
 """What cannot be answered is red and hides no other question, and a shard that failed leaves what the others said."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from prefect import flow
+from prefect.testing.utilities import prefect_test_harness
+
 from tasks import nightly
+from tasks.config.model import Config
 from tasks.errors import ServiceUnavailable
 from tasks.images.unused import ImagesNotKnown
-from tasks.models import Answer, Reason, SuiteResult, TestCase, UnusedImage, Version
+from tasks.models import Answer, Reason, SuiteResult, TestCase, Tested, UnusedImage, Version
 from tasks.reports.night import IMAGES
 from tasks.suites.end_to_end import EndToEndFailed
 from tests.tasks.gitops.conftest_gitops import config_for, digest
@@ -52,3 +57,21 @@ def test_shards_that_all_ran_no_test_are_red() -> None:
     tested = nightly._merged(VERSION, empty)
     assert [r.what for r in tested.reasons] == ["e2e full: none of its 2 parts ran a test"]
     assert nightly._merged(VERSION, [empty[0], GREEN.model_copy(update={"suite": "full 2 of 2"})]).green
+
+
+def test_another_dockerfile_of_the_tests_is_another_image(repository: Callable, base_images: None) -> None:
+    app = repository("app")
+    tests = {"e2e/Dockerfile": "FROM python:3.13-slim\n", "e2e/other.Dockerfile": "FROM node:24-slim\n"}
+    commit = app.commit({**tests, "backend/Dockerfile": "FROM scratch\n", "frontend/Dockerfile": "FROM scratch\n"})
+    settings = config_for(app.url, "gitops").model_dump(mode="json", by_alias=True)
+
+    @flow
+    def night(dockerfile: str, smoke: str) -> tuple[Tested, ...]:
+        e2e = {"path": "e2e", "smoke": smoke, "dockerfile": dockerfile}
+        config = Config.model_validate(settings | {"e2e": e2e})
+        return nightly.check_versions(config, [VERSION.model_copy(update={"release": commit})])
+
+    with prefect_test_harness(server_startup_timeout=120):
+        for dockerfile, smoke in (("Dockerfile", "python --version"), ("other.Dockerfile", "node --version")):
+            (tested,) = night(dockerfile, smoke)
+            assert tested.green, tested.reasons
