@@ -6,9 +6,10 @@ import sys
 def main() -> None:
     """`slipway`, and `python -m deployments`."""
     try:
+        from deployments.cli.ending import run
         from deployments.cli.main import app
 
-        app(prog_name="slipway")
+        run(app)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)

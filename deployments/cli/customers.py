@@ -6,40 +6,47 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.cli.common import By, Json, load, said, tell_commit, told
+from deployments.cli.command import shown
+from deployments.cli.common import By, Customers, Json, Reason, load, said, tell_commit, working
 from tasks.errors import ConfigInvalid
 
-Customers = Annotated[list[str], typer.Argument(help="Names of customers.", show_default=False)]
-Why = Annotated[str, typer.Option("--reason", help="Why; people read it in plan, status and report.", prompt=False)]
 Until = Annotated[
-    str, typer.Option("--until", help="Last day (UTC), as 2030-01-31; without it until somebody lets go.")
+    str,
+    typer.Option("--until", metavar="DAY", help="Last day (UTC), as 2030-01-31. Without it: until somebody lets go."),
 ]
+WRITING = "writing to the GitOps repository"
 
 
-def hold(customers: Customers, reason: Why, by: By, until: Until = "", as_json: Json = False) -> None:
-    """Keep customers where they are: releases leave them out and say why."""
+@shown("slipway hold bre fjord --reason 'audit' --until 2030-01-31", json="commit, created, customers")
+def hold(customers: Customers, reason: Reason, by: By, until: Until = "", as_json: Json = False) -> None:
+    """Keep customers where they are. Releases leave them out and say why."""
     from tasks.gitops import hold as holds
 
-    with told():
-        done = holds.hold(load(), customers, _hold(reason, by, until))
+    wanted = _hold(reason, by, until)
+    with working(WRITING):
+        done = holds.hold(load(), customers, wanted)
     tell_commit(done, f"{', '.join(done.customers)} held", as_json)
 
 
+@shown("slipway release-hold bre", json="commit, created, customers")
 def release_hold(customers: Customers, by: By, as_json: Json = False) -> None:
     """Let held customers move again with the next release."""
     from tasks.gitops import hold as holds
 
-    with told():
-        done = holds.release_hold(load(), customers, _owner(by))
+    owner = _owner(by)
+    with working(WRITING):
+        done = holds.release_hold(load(), customers, owner)
     tell_commit(done, f"{', '.join(done.customers)} may move again", as_json)
 
 
-def rollback(customers: Customers, reason: Why, by: By, until: Until = "", as_json: Json = False) -> None:
+@shown("slipway rollback fjord --reason 'orders are lost'", json="commit, created, customers, refused")
+def rollback(customers: Customers, reason: Reason, by: By, until: Until = "", as_json: Json = False) -> None:
     """Put customers back to the release they ran before, and hold them there. Databases stay as they are."""
     from tasks.gitops import rollback as rollbacks
 
-    with told():
-        done = rollbacks.rollback(load(), customers, _hold(reason, by, until))
+    wanted = _hold(reason, by, until)
+    with working(WRITING):
+        done = rollbacks.rollback(load(), customers, wanted)
     back = ", ".join(f"{b.customer} back from {b.from_commit[:7]} to {b.to.commit[:7]}" for b in done.customers)
     tell_commit(done, f"{back}; held until {until or '`slipway release-hold`'}", as_json)
 

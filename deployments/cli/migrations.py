@@ -1,7 +1,7 @@
 """`slipway migrations`: the migration check where developers meet it first, on their own machine."""
 
-import json
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from deployments.cli.common import err, out
-from tasks.errors import SlipwayError
+from deployments.cli import complete
+from deployments.cli.command import add, app_of, shown
+from deployments.cli.common import Exit, Json, out, print_json, say, working
+from deployments.cli.ending import of_machine
+from tasks.errors import ConfigInvalid, SlipwayError
 
-app = typer.Typer(no_args_is_help=True, help="Judge database migrations by running them on a scratch PostgreSQL.")
-BLOCKED, NOT_CHECKED = 1, 2
+EXPLAINED = ("name", "family", "condition", "effect", "next_step", "bad", "good")
 
 
 class Format(StrEnum):
@@ -32,97 +34,149 @@ class Tool(StrEnum):
     command = "command"
 
 
-@app.command("check")
+AlembicConfig = Annotated[Path, typer.Option("--alembic-config", metavar="FILE", help="Path of alembic.ini.")]
+From = Annotated[
+    list[str] | None,
+    typer.Option("--from", metavar="REVISION", help="Where a customer's database is; may be repeated."),
+]
+To = Annotated[str, typer.Option("--to", metavar="REVISION", help="Revision to check up to.")]
+Fleet = Annotated[
+    Path | None,
+    typer.Option(
+        "--fleet",
+        metavar="FILE",
+        help="YAML or JSON list of customers: customer, revision, source, metadata, rows, database.",
+    ),
+]
+Postgres = Annotated[
+    str | None,
+    typer.Option("--postgres", metavar="URL", help="Superuser URL of a scratch server. Without it: an embedded one."),
+]
+Preamble = Annotated[
+    Path | None,
+    typer.Option("--preamble", metavar="FILE", help="SQL file with the extensions and roles that the app needs."),
+]
+Python = Annotated[
+    str,
+    typer.Option(
+        "--python", metavar="FILE", help="Interpreter with the app's dependencies. Without it: the active one."
+    ),
+]
+WhichTool = Annotated[Tool, typer.Option("--tool", help="alembic, or command: anything that takes DATABASE_URL.")]
+Upgrade = Annotated[
+    str,
+    typer.Option(
+        "--upgrade-command",
+        metavar="COMMAND",
+        help="With --tool command: what brings DATABASE_URL to the newest schema.",
+    ),
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=1, help="How long the revisions may take in all.")
+]
+Form = Annotated[
+    Format, typer.Option("--format", help="How findings are written: github as annotations, gitlab as code quality.")
+]
+RuleName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RULE",
+        help="Name of a rule. Without it: all of them.",
+        show_default=False,
+        autocompletion=complete.rules,
+    ),
+]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Write the page of the documentation.")]
+
+
+@shown(
+    "slipway migrations check",
+    "slipway migrations check --alembic-config backend/alembic.ini --from 0002 --json",
+    json="blocking, phase, from, to, revisions, findings",
+)
 def check(
-    alembic_config: Annotated[Path, typer.Option(help="Path of alembic.ini.")] = Path("alembic.ini"),
-    start: Annotated[
-        list[str] | None, typer.Option("--from", help="Revision that a customer's database is at; may be repeated.")
-    ] = None,
-    to: Annotated[str, typer.Option(help="Revision to check up to.")] = "head",
-    fleet: Annotated[
-        Path | None,
-        typer.Option(help="YAML or JSON list of customers: customer, revision, source, metadata, rows, database."),
-    ] = None,
-    postgres: Annotated[
-        str | None, typer.Option(help="Superuser URL of a scratch server; without it an embedded one.")
-    ] = None,
-    preamble: Annotated[
-        Path | None, typer.Option(help="SQL file with the extensions and roles that the app needs.")
-    ] = None,
-    python: Annotated[
-        str, typer.Option(help="Interpreter with the app's dependencies; without it the active one.")
-    ] = "",
-    tool: Annotated[Tool, typer.Option(help="alembic, or command: anything that takes DATABASE_URL.")] = Tool.alembic,
-    upgrade_command: Annotated[
-        str, typer.Option(help="With --tool command: what brings DATABASE_URL to the newest schema.")
-    ] = "",
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that the revisions may take in all.")] = 300,
-    form: Annotated[
-        Format, typer.Option("--format", help="text, json, github (annotations), or gitlab (code quality).")
-    ] = Format.text,
+    alembic_config: AlembicConfig = Path("alembic.ini"),
+    start: From = None,
+    to: To = "head",
+    fleet: Fleet = None,
+    postgres: Postgres = None,
+    preamble: Preamble = None,
+    python: Python = "",
+    tool: WhichTool = Tool.alembic,
+    upgrade_command: Upgrade = "",
+    timeout: Timeout = 300,
+    form: Form = Format.text,
+    as_json: Json = False,
 ) -> None:
     """Say whether the pending revisions may be released. Exit code 0: yes, 1: blocked, 2: could not be checked."""
-    from tasks.migrations import local
+    from tasks.migrations import local, told
     from tasks.migrations.fleet_file import read_fleet, starts
-    from tasks.migrations.told import as_json
 
     try:
         known = read_fleet(fleet, start[0] if start and len(start) == 1 else None) if fleet else []
         standings = [*known, *starts(start or [], known)]
         sql = preamble.read_text(encoding="utf-8") if preamble else ""
-        if tool is Tool.command:
-            checked = local.check_command(upgrade_command, Path.cwd(), standings, postgres, sql, timeout)
-        else:
-            checked = local.check_alembic(alembic_config.resolve(), standings, to, postgres, python, sql, timeout)
-    except (SlipwayError, OSError) as error:
-        err.print(escape(str(error)), soft_wrap=True)
-        raise typer.Exit(NOT_CHECKED) from None
-    seen = as_json(checked)
-    _print(seen, form, {r.id: r.path for r in checked.history.revisions})
-    raise typer.Exit(BLOCKED if seen["blocking"] else 0)
+        with working("running the migrations"):
+            if tool is Tool.command:
+                checked = local.check_command(upgrade_command, Path.cwd(), standings, postgres, sql, timeout)
+            else:
+                checked = local.check_alembic(alembic_config.resolve(), standings, to, postgres, python, sql, timeout)
+    except (SlipwayError, OSError, UnicodeDecodeError) as error:
+        raise not_checked(error) from error
+    seen = told.as_json(checked)
+    _print(seen, Format.json if as_json else form, {r.id: r.path for r in checked.history.revisions})
+    raise typer.Exit(Exit.refused if seen["blocking"] else 0)
 
 
-@app.command("explain")
-def explain(
-    rule: Annotated[str | None, typer.Argument(help="Name of a rule; without it all of them.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Write the page of the documentation.")] = False,
-) -> None:
+def not_checked(error: Exception) -> ConfigInvalid:
+    """Whatever kept it from judging ends with 2: in a CI job nothing else may be taken for `blocked`."""
+    if isinstance(error, SlipwayError):
+        return ConfigInvalid(*error.reasons)
+    if isinstance(error, OSError):
+        return ConfigInvalid(of_machine(error))
+    return ConfigInvalid.because(f"not UTF-8: {error}", "--preamble", "save the file as UTF-8")
+
+
+@shown("slipway migrations explain drop_column", json="name, family, condition, effect, next_step, bad, good")
+def explain(rule: RuleName = None, markdown: Markdown = False, as_json: Json = False) -> None:
     """Explain a rule, with an example that it stops and one that it lets pass."""
     from tasks.migrations.rules.every import RULES
     from tasks.migrations.rules.page import page
 
     known = {r.name: r for r in RULES}
     if rule and rule not in known:
-        err.print(f"there is no rule {escape(rule)}; rules are {', '.join(known)}", soft_wrap=True)
-        raise typer.Exit(NOT_CHECKED)
-    if markdown:
-        sys.stdout.write(page([known[rule]] if rule else RULES))
-        return
-    for r in [known[rule]] if rule else known.values():
-        out.print(
-            f"[bold]{r.name}[/] ({r.family})\n  when:   {escape(r.condition)}\n  effect: {escape(r.effect)}",
-            soft_wrap=True,
-        )
-        out.print(
-            f"  next:   {escape(r.next_step)}\n  bad:    {escape(r.bad)}\n  good:   {escape(r.good)}\n", soft_wrap=True
-        )
+        raise ConfigInvalid.because(f"there is no rule {rule}", "the argument RULE", f"rules are {', '.join(known)}")
+    chosen = [known[rule]] if rule else list(RULES)
+    if as_json:
+        print_json([{key: getattr(r, key) for key in EXPLAINED} for r in chosen])
+    elif markdown:
+        sys.stdout.write(page(chosen))
+    else:
+        _explain(chosen)
 
 
-@app.command("schema")
+def _explain(rules: Iterable[Any]) -> None:
+    for r in rules:
+        out.print(f"[bold]{r.name}[/] ({r.family})", soft_wrap=True)
+        told = {"when": r.condition, "effect": r.effect, "next": r.next_step, "bad": r.bad, "good": r.good}
+        say("\n".join(f"  {name + ':':<7} {text}" for name, text in told.items()) + "\n")
+
+
+@shown("slipway migrations schema > findings.schema.json")
 def schema() -> None:
-    """Print the JSON Schema of what `check --format json` writes."""
+    """Print the JSON Schema of what `check --json` writes."""
     from tasks.migrations.told import schema as published
 
-    sys.stdout.write(json.dumps(published(), indent=2) + "\n")
+    print_json(published())
 
 
 def _print(seen: dict[str, Any], form: Format, paths: dict[str, str]) -> None:
     from tasks.migrations.told import github, gitlab
 
     if form is Format.json:
-        sys.stdout.write(json.dumps(seen, indent=2) + "\n")
+        print_json(seen)
     elif form is Format.gitlab:
-        sys.stdout.write(json.dumps(gitlab(seen, paths), indent=2) + "\n")
+        print_json(gitlab(seen, paths))
     elif form is Format.github:
         sys.stdout.writelines(f"{line}\n" for line in github(seen, paths))
     else:
@@ -146,3 +200,9 @@ def _print_text(seen: dict[str, Any]) -> None:
     pending = ", ".join(r["revision"] for r in seen["revisions"]) or "nothing is pending"
     verdict = "[red]blocked[/]" if seen["blocking"] else "[green]may be released[/]"
     out.print(f"{verdict}: {escape(pending)} (phase {seen['phase']})", soft_wrap=True)
+
+
+app = app_of("Judge database migrations by running them on a scratch PostgreSQL.")
+add(app, "check", check, reads_config=False)
+add(app, "explain", explain, reads_config=False)
+add(app, "schema", schema, reads_config=False)

@@ -3,49 +3,39 @@
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from deployments.cli.common import Json, load, out, print_json, said, tell_commit, told
+from deployments.cli.command import add, app_of, shown
+from deployments.cli.common import By, Json, Reason, load, print_json, said, say, tell_commit, working
 
-app = typer.Typer(
-    help="List overrides that are still to be made good; close them by hand.", invoke_without_command=True
-)
+Ids = Annotated[
+    list[str], typer.Argument(metavar="ID", help="Ids, as `slipway overrides` lists them.", show_default=False)
+]
 
 
-@app.callback()
-def overrides(
-    context: typer.Context,
-    as_json: Json = False,
-) -> None:
-    """List overrides that are still to be made good, or close some: `slipway overrides clear ID`."""
+@shown("slipway overrides", "slipway overrides --json", json="entries, problems")
+def overrides(context: typer.Context, as_json: Json = False) -> None:
+    """Lists them, unless one of the commands is called."""
     from tasks.gitops.ledger import read_ledger
 
     if context.invoked_subcommand:
         return
-    with told():
+    with working("reading the GitOps repository"):
         ledger = read_ledger(load())
     if as_json:
         print_json(ledger.model_dump(mode="json"))
         return
     for line in lines(ledger):
-        out.print(escape(line), soft_wrap=True)
+        say(line)
 
 
-@app.command("clear")
-def clear(
-    ids: Annotated[list[str], typer.Argument(help="Ids, as `slipway overrides` lists them.", show_default=False)],
-    reason: Annotated[str, typer.Option("--reason", help="Why it need not be made good any more.", prompt=False)],
-    by: Annotated[str, typer.Option("--by", help="Who decides it; without it you.", show_default=False)] = "",
-    as_json: Json = False,
-) -> None:
-    """Close overrides by hand; who and why stand in the commit."""
-    import getpass
-
+@shown("slipway overrides clear 1f3a9c2d4e5b-e2e --reason 'tested by hand'", json="commit, created, closed")
+def clear(ids: Ids, reason: Reason, by: By, as_json: Json = False) -> None:
+    """Close overrides by hand. Who and why stand in the commit."""
     from tasks.gitops.ledger import clear_by_hand
 
-    with told():
-        why = said(reason, "--reason", "say why")
-        done = clear_by_hand(load(), ids, by.strip() or getpass.getuser(), why)
+    why, who = said(reason, "--reason", "say why"), said(by, "--by", "say who decides it")
+    with working("writing to the GitOps repository"):
+        done = clear_by_hand(load(), ids, who, why)
     tell_commit(done, f"{', '.join(ids)} closed", as_json)
 
 
@@ -56,3 +46,7 @@ def lines(ledger: Any) -> list[str]:
     ]
     told += [str(problem) for problem in ledger.problems]
     return told or ["no override is open"]
+
+
+app = app_of("List overrides that are still to be made good. Close them by hand.", overrides, alone=True)
+add(app, "clear", clear)

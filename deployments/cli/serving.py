@@ -5,38 +5,47 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.common import err, load, told
+from deployments.cli.command import shown
+from deployments.cli.common import err, load
+
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host", metavar="ADDRESS", help="Address to listen on. More than this machine needs a proxy before it."
+    ),
+]
+Port = Annotated[int, typer.Option("--port", metavar="PORT", min=1, max=65535, help="Port to listen on.")]
 
 
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; a proxy with TLS belongs before it.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8090,
-) -> None:
-    """Take webhooks and look at main each minute; SLIPWAY_CONFIG names one release.yaml or several, as PATH does."""
+@shown("slipway serve", "slipway serve --config shop/release.yaml:till/release.yaml --port 8090")
+def serve(host: Host = "127.0.0.1", port: Port = 8090) -> None:
+    """Take webhooks and look at main each minute. One release.yaml or several are named, as PATH names folders."""
     from deployments import serve as server
     from deployments.webhook import make_app
 
-    with told():
-        receiver = make_app()
-    server.serve(receiver, host, port)
+    server.serve(make_app(), host, port)
 
 
+@shown("slipway dashboard", "slipway dashboard --port 4280")
 def dashboard(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 4280,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on. There is no login: more than this machine needs a proxy.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
+    port: Port = 4280,
     allowed_host: Annotated[
-        list[str] | None, typer.Option(help="A name that browsers may call it by, beside addresses.receiver.")
+        list[str] | None,
+        typer.Option(
+            "--allowed-host",
+            metavar="NAME",
+            help="A name that browsers may call it by, beside those of `addresses`; may be repeated.",
+        ),
     ] = None,
 ) -> None:
-    """Serve pages that show who runs what, releases and DORA figures. They only read."""
+    """Serve pages that show who runs what, releases and DORA figures. They only read, and ask for no login."""
     from deployments.dashboard import serve
 
-    with told():
-        serve.serve(load(), host, port, allowed_host or [], lambda line: err.print(line, soft_wrap=True))
+    serve.serve(load(), host, port, allowed_host or [], lambda line: err.print(line, soft_wrap=True))
 
 
+@shown("slipway demo", "slipway demo --once")
 def demo(
     once: Annotated[
         bool,
@@ -46,5 +55,4 @@ def demo(
     """Release a sample app to ten customers on real servers of its own on this machine."""
     from deployments.demo.run import run_demo
 
-    with told():
-        raise typer.Exit(run_demo(once=once or not sys.stdout.isatty()))
+    raise typer.Exit(run_demo(once=once or not sys.stdout.isatty()))

@@ -8,27 +8,39 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from deployments.cli.common import Exit, Json, err, load, print_json, told
+from deployments.cli import complete
+from deployments.cli.command import shown
+from deployments.cli.common import Exit, Json, err, load, print_json
+
+Suites = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SUITE",
+        help="COMPONENT/SUITE, COMPONENT, or e2e. Without it: every unit suite.",
+        autocompletion=complete.suites,
+    ),
+]
+Checkout = Annotated[
+    Path, typer.Option("--path", metavar="FOLDER", help="Checkout of the app.", exists=True, file_okay=False)
+]
+Uncommitted = Annotated[
+    bool, typer.Option("--uncommitted", "-u", help="Take the files as they are, not the last commit.")
+]
+Reuse = Annotated[bool, typer.Option("--reuse/--no-reuse", help="Whether images and results of the same content count.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the suites print.")]
 
 
+@shown("slipway test", "slipway test backend/unit -u -v", "slipway test e2e", json="name, result, reasons")
 def test(
-    suites: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[SUITE]...", help="COMPONENT/SUITE, COMPONENT, or e2e. Without it: every unit suite."),
-    ] = None,
-    path: Annotated[Path, typer.Option(help="Checkout of the app.", exists=True, file_okay=False)] = Path(),
-    uncommitted: Annotated[
-        bool, typer.Option("--uncommitted", "-u", help="Take the files as they are, not the last commit.")
-    ] = False,
-    reuse: Annotated[
-        bool, typer.Option("--reuse/--no-reuse", help="Whether images and test results of the same content count, or all is done anew.")
-    ] = True,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the suites print.")] = False,
+    suites: Suites = None,
+    path: Checkout = Path(),
+    uncommitted: Uncommitted = False,
+    reuse: Reuse = True,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Run suites as a release does: in the same containers, beside the same services, within the same limits."""
+    """Run suites as a release does. In the same containers, beside the same services, within the same limits."""
     from deployments.trial import lines
     from deployments.trial.choose import choose
     from deployments.trial.run import Bench, Tried, run
@@ -36,7 +48,7 @@ def test(
     from tasks.source import working_tree
 
     def tell(line: str) -> None:
-        err.print(escape(line), soft_wrap=True)
+        err.print(line, soft_wrap=True, markup=False)
 
     def done(tried: Tried) -> None:
         if not as_json:
@@ -46,12 +58,11 @@ def test(
     signal.signal(signal.SIGTERM, _interrupt)
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    with told():
-        config = load()
-        chosen = choose(config, suites or [])
-        engine()
-        bench = Bench(config, working_tree.read(config, path.resolve(), uncommitted), reuse, tell)
-        tried = run(bench, chosen, done)
+    config = load()
+    chosen = choose(config, suites or [])
+    engine()
+    bench = Bench(config, working_tree.read(config, path.resolve(), uncommitted), reuse, tell)
+    tried = run(bench, chosen, done)
     if as_json:
         print_json([t.model_dump(mode="json") for t in tried])
     if not all(t.green for t in tried):

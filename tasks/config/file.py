@@ -42,7 +42,7 @@ def load_config(path: Path | None = None) -> Config:
         raise ConfigInvalid.because(
             f"no configuration: {error.strerror}",
             str(path),
-            "name the file in SLIPWAY_CONFIG, or write a first one with `slipway init`",
+            "name the file with --config or in SLIPWAY_CONFIG, or write a first one with `slipway init`",
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigInvalid.because(

@@ -346,7 +346,7 @@ def test_nobody_gets_in_without_credentials(production: Production, client: Any)
 
 @pytest.mark.slow
 def test_doctor_finds_nothing_wrong(production: Production) -> None:
-    said = production.container("worker").exec_run(["slipway", "doctor", "--json", "--limit", "120"], demux=True)
+    said = production.container("worker").exec_run(["slipway", "doctor", "--json", "--timeout", "120"], demux=True)
     found = json.loads(said.output[0])
     # Where no registry is in reach the image of the tests' database is not there, and these tests have none.
     assert [f for f in found if f["state"] == "wrong" and f["area"] != "images"] == []

@@ -4,63 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
 
 from tests.program import slipway
 
 ROOT = Path(__file__).parents[3]
 NONE = "sha256:" + "0" * 64
-
-
-@pytest.fixture
-def shop(repository: Callable, tmp_path: Path) -> SimpleNamespace:
-    """An app, a GitOps repository with two customers, and release.yaml; no server anywhere."""
-    app, gitops = repository("app"), repository("gitops")
-    commit = app.commit({"api/main.py": "1"}, "First")
-    gitops.commit({f"{c}.yaml": f"image: {NONE}\n" for c in ("bre", "fjord")})
-    config = tmp_path / "release.yaml"
-    config.write_text(
-        yaml.safe_dump(
-            {
-                "app": {"name": "shop", "repository": app.url},
-                "components": {"api": {"path": "api", "image": "127.0.0.1:1/shop/api", "run": {"port": 80}}},
-                "gitops": {
-                    "repository": gitops.url,
-                    "targets": {"api": [{"file": "{customer}.yaml", "path": "image"}]},
-                },
-                "rings": [{"name": "all", "customers": "*"}],
-                "rollout": {"url": "http://127.0.0.1:1", "versions": {"api": "/version"}},
-            }
-        )
-    )
-    return SimpleNamespace(app=app, gitops=gitops, commit=commit, config=config, env={"SLIPWAY_CONFIG": str(config)})
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        [],
-        ["release"],
-        ["test"],
-        ["status"],
-        ["plan"],
-        ["approve"],
-        ["reject"],
-        ["config"],
-        ["config", "validate"],
-        ["config", "schema"],
-        ["demo"],
-    ],
-)
-def test_every_command_has_a_help_text(command: list[str]) -> None:
-    done = slipway(*command, "--help")
-    assert done.returncode == 0
-    assert "Usage" in done.stdout
 
 
 def test_status_is_a_matrix_of_customers_and_components(shop: SimpleNamespace) -> None:
