@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from json import JSONDecodeError
 from typing import Any
 from uuid import UUID
 
@@ -63,7 +64,7 @@ def plan_of(run: str) -> str:
         )
     if not found:
         raise ReleaseRefused.because(
-            f"run {run} has no plan", _api(), "wait until it has made one, or look at its page for why it has none"
+            f"run {run} has no plan", address(), "wait until it has made one, or look at its page for why it has none"
         )
     return str(found[0].data)
 
@@ -86,7 +87,7 @@ def read_run(api: Any, run: str) -> Any:
         return api.read_flow_run(run_id(run))
     except ObjectNotFound:
         raise ReleaseRefused.because(
-            f"there is no run {run}", _api(), "give the id that `slipway release` printed"
+            f"there is no run {run}", address(), "give the id that `slipway release` printed"
         ) from None
 
 
@@ -133,16 +134,24 @@ def _deployment(client: Any, name: str) -> Any:
     except ObjectNotFound as error:
         raise ServiceUnavailable.because(
             f"the Prefect server has no deployment {name}",
-            _api(),
+            address(),
             "run `slipway server apply` on the machine that has release.yaml",
         ) from error
 
 
-def _api() -> str:
+def address() -> str:
+    """Where the Prefect server is. Raises `ServiceUnavailable` when none is named, `ConfigInvalid` when it is no address."""
     from prefect.settings import get_current_settings
+    from pydantic import ValidationError
 
+    try:
+        api = get_current_settings().api.url
+    except ValidationError as error:
+        raise ConfigInvalid.because(
+            f"Prefect's settings are wrong: {error.errors()[0]['msg']}", "PREFECT_API_URL and its like", "correct them"
+        ) from error
     # Without an address Prefect would start a server of its own, which nobody watches.
-    if not (api := get_current_settings().api.url):
+    if not api:
         raise ServiceUnavailable.because(
             "no Prefect server is named",
             "PREFECT_API_URL is not set",
@@ -152,29 +161,39 @@ def _api() -> str:
 
 
 class client:  # noqa: N801 - reads as a function
-    """The Prefect client; a server that is not there, or answers with an error, becomes `ServiceUnavailable`."""
+    """The Prefect client; a server that is not there, or does not answer as one, becomes `ServiceUnavailable`."""
 
     def __enter__(self) -> Any:
         from prefect import get_client
 
-        self.address = _api()
+        self.address = address()
         self.client = get_client(sync_client=True)
         return self.client.__enter__()
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        import httpx
-
         self.client.__exit__(kind, error, trace)
-        if isinstance(error, httpx.TransportError):
-            raise ServiceUnavailable.because(
-                f"the Prefect server does not answer: {error}",
-                self.address,
-                "start it (`prefect server start`), or correct PREFECT_API_URL",
-            ) from error
-        if isinstance(error, httpx.HTTPStatusError):
-            code = error.response.status_code
-            raise ServiceUnavailable.because(
-                f"the Prefect server answered {code}",
-                self.address,
-                "set PREFECT_API_AUTH_STRING to the server's" if code in (401, 403) else "try again; its log says more",
-            ) from error
+        if told := _no_answer(error):
+            raise ServiceUnavailable.because(told[0], self.address, told[1]) from error
+
+
+def _no_answer(error: Any) -> tuple[str, str] | None:
+    """What is wrong with the server, and what to do; None for an error that is not the server's."""
+    import httpx
+    from pydantic import ValidationError
+
+    if isinstance(error, httpx.TransportError | httpx.InvalidURL):
+        return (
+            f"the Prefect server does not answer: {error}",
+            "start it (`prefect server start`), or correct PREFECT_API_URL",
+        )
+    if isinstance(error, httpx.HTTPStatusError):
+        code = error.response.status_code
+        mend = "set PREFECT_API_AUTH_STRING to the server's" if code in (401, 403) else "try again; its log says more"
+        return f"the Prefect server answered {code}", mend
+    if isinstance(error, JSONDecodeError | ValidationError):
+        said = str(error).partition("\n")[0]
+        return (
+            f"what answers is no Prefect server that we understand: {said}",
+            "correct PREFECT_API_URL; `slipway doctor` compares versions",
+        )
+    return None

@@ -16,7 +16,7 @@ SHOWN = 5
 def lines(config: Config, fleet: Fleet, width: int | None) -> Iterator[str]:
     """The table. `width` is the terminal's; without one a line is as long as it needs to be, for programs that look for words."""
     count = f"{len(fleet.customers)} customer{'' if len(fleet.customers) == 1 else 's'}"
-    yield f"{config.app.name}: {count} at {fleet.tip[:7]} of the GitOps repository"
+    yield from _sentence(f"{config.app.name}: {count} at {fleet.tip[:7]} of the GitOps repository", width)
     head = any(c.head for c in fleet.customers)
     titles = ["customer", "ring", "release", *config.components, *(["head"] if head else [])]
     rows = [_cells(config, c, head) for c in fleet.customers]
@@ -27,7 +27,8 @@ def lines(config: Config, fleet: Fleet, width: int | None) -> Iterator[str]:
         yield _row(titles, widths).rstrip()
         for row, customer in zip(rows, fleet.customers, strict=True):
             yield from _with_note(_row(row, widths), note(customer), width)
-    yield from _ending(fleet)
+    for line in _ending(fleet):
+        yield from _sentence(line, width)
 
 
 def note(customer: Customer) -> str:
@@ -91,6 +92,11 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
     )
 
 
+def _sentence(text: str, width: int | None) -> Iterator[str]:
+    """On as many lines as it needs where there is a terminal."""
+    yield from textwrap.wrap(text, width, subsequent_indent=INDENT, break_on_hyphens=False) if width else [text]
+
+
 def _ending(fleet: Fleet) -> Iterator[str]:
     """What brackets mean, and each next step once with the customers that it is for."""
     if any(runs for c in fleet.customers for runs in c.runs if not c.components.get(runs) or c.is_by_hand(runs)):
@@ -104,11 +110,11 @@ def _ending(fleet: Fleet) -> Iterator[str]:
         yield f"{', '.join(names[:SHOWN])}{more}: {printable(step)}"
 
 
-def overridden(ledger: Ledger) -> Iterator[str]:
+def overridden(ledger: Ledger, width: int | None = None) -> Iterator[str]:
     """What was let pass and is not made good yet, and how to see the rest of many."""
     for entry in ledger.entries[:SHOWN]:
-        yield printable(f"Open override {entry}")
+        yield from _sentence(printable(f"Open override {entry}"), width)
     if (more := len(ledger.entries) - SHOWN) > 0:
         yield f"and {more} more: `slipway overrides`"
     for problem in ledger.problems[:SHOWN]:
-        yield printable(f"{problem.what} ({problem.where})")
+        yield from _sentence(printable(f"{problem.what} ({problem.where})"), width)

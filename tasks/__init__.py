@@ -1,6 +1,7 @@
 """What the flows do: rooms of plain Python, and `steps.py`, the one page where Prefect sees them."""
 
 import logging
+import os
 
 from tasks.secrets import masking
 
@@ -8,3 +9,5 @@ from tasks.secrets import masking
 logging.getLogger(__name__).setLevel(logging.INFO)
 # Before any line is logged: what a secret is becomes known later, where to look for it does not change.
 masking.install()
+# Where git is missing, who needs it says so: otherwise GitPython would let no module be imported.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import git
 
-from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
+from tasks.errors import ConfigInvalid, ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
 from tasks.home import home, is_alive, own_name, scratch, sweep
 from tasks.models import Reason
@@ -88,7 +88,12 @@ class Mirror:
         """Made aside and moved into place whole: a mirror that a killed process left half made would never work."""
         directory.parent.mkdir(parents=True, exist_ok=True)
         with scratch("mirror") as folder:
-            cls(folder, url).run("init", "--quiet", "--bare", "new")
+            try:
+                cls(folder, url).run("init", "--quiet", "--bare", "new")
+            except GitFailed as error:
+                raise ConfigInvalid.because(
+                    f"a mirror cannot be made: {error.output}", str(folder), "see to the Slipway home's room and rights"
+                ) from error
             reach("mirror:begun")
             with contextlib.suppress(OSError):  # another process was quicker
                 (folder / "new").rename(directory)
@@ -107,16 +112,19 @@ class Mirror:
             if stdin is not None:
                 source.write(stdin)
                 source.seek(0)
-            code, out, err = self._git.execute(
-                ["git", *OPTIONS, *arguments],
-                istream=source if stdin is not None else subprocess.DEVNULL,
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=TIMEOUT_SECONDS,
-                env={**ENVIRONMENT, **(env or {})},
-            )
+            try:
+                code, out, err = self._git.execute(
+                    ["git", *OPTIONS, *arguments],
+                    istream=source if stdin is not None else subprocess.DEVNULL,
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    kill_after_timeout=TIMEOUT_SECONDS,
+                    env={**ENVIRONMENT, **(env or {})},
+                )
+            except git.GitCommandNotFound as error:
+                raise ConfigInvalid.because("there is no git", "PATH", "install git") from error
         if code:
             message = err.strip() if isinstance(err, str) else err.decode("utf-8", "replace").strip()
             raise GitFailed(f"git {arguments[0]}: {message or f'exit code {code}'}", code, message)

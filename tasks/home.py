@@ -16,14 +16,15 @@ from tasks.errors import ConfigInvalid
 def home() -> Path:
     """Where mirrors, logs and scratch files live: $SLIPWAY_HOME, else ~/.cache/slipway. Raises `ConfigInvalid`."""
     directory = Path(os.environ.get("SLIPWAY_HOME") or Path.home() / ".cache" / "slipway")
+    next_step = "set SLIPWAY_HOME to a folder that this user may write to"
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigInvalid.because(
-            f"the Slipway home cannot be made: {error.strerror}",
-            str(directory),
-            "set SLIPWAY_HOME to a folder that this user may write to",
+            f"the Slipway home cannot be made: {error.strerror}", str(directory), next_step
         ) from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise ConfigInvalid.because("nothing can be written to the Slipway home", str(directory), next_step)
     return directory
 
 

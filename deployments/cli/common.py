@@ -97,7 +97,7 @@ def tell_commit(done: Any, told: str, as_json: bool) -> None:
     if as_json:
         print_json(done.model_dump(mode="json"))
     else:
-        say(f"{told}: {'commit' if done.created else 'nothing to write at'} {done.commit[:7]}")
+        say(f"{told}: {'commit' if done.created else 'already so at'} {done.commit[:7]}")
 
 
 def print_json(value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +12,12 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from tasks.errors import ConfigInvalid, ServiceUnavailable, SlipwayError
 from tasks.models import Reason
 
 err = Console(stderr=True, highlight=False)
+LABEL = "  where: "
 
 
 class Exit(IntEnum):
@@ -34,7 +35,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except SlipwayError as error:
-        _say(*error.reasons, style="red" if err.is_terminal else None)
+        _say(*error.reasons)
         raise typer.Exit(_code(error)) from None
     except (KeyboardInterrupt, typer.Abort):
         err.print("interrupted")
@@ -43,12 +44,14 @@ def told() -> Iterator[None]:
         raise
     except OSError as error:
         _say(of_machine(error))
-        raise typer.Exit(Exit.refused) from None
+        raise typer.Exit(Exit.usage if _is_program(error) else Exit.refused) from None
     except (typer.Exit, typer.TyperException):
         raise
     except Exception as error:  # noqa: BLE001 - the last one who can say it in words
-        _say(_of_slipway(error))
-        raise typer.Exit(Exit.refused) from None
+        # pydantic tells an interrupt that comes while it makes a model as a mistake in the model.
+        interrupted = "KeyboardInterrupt" in str(error)
+        err.print("interrupted") if interrupted else _say(_of_slipway(error))
+        raise typer.Exit(Exit.interrupted if interrupted else Exit.refused) from None
 
 
 def run(app: Callable[..., Any]) -> None:
@@ -72,11 +75,19 @@ def run(app: Callable[..., Any]) -> None:
 
 def of_machine(error: OSError) -> Reason:
     """What this machine did not let us do."""
+    name = str(error.filename or "")
+    if _is_program(error):
+        return Reason(what=f"there is no {name}", where="PATH", next_step="install it, or put its folder there")
     return Reason(
         what=error.strerror or str(error),
-        where=str(error.filename or "standard output"),
+        where=name or "standard output",
         next_step="mend that, then run it again; SLIPWAY_HOME names the folder that Slipway itself writes to",
     )
+
+
+def _is_program(error: OSError) -> bool:
+    """Whether a program was looked for in vain, as subprocess tells it."""
+    return isinstance(error, FileNotFoundError) and bool(error.filename) and os.sep not in str(error.filename)
 
 
 def _of_usage(error: Any) -> Reason:
@@ -103,6 +114,18 @@ def _code(error: SlipwayError) -> Exit:
     return next((code for kind, code in kinds.items() if isinstance(error, kind)), Exit.refused)
 
 
-def _say(*reasons: Reason, style: str | None = None) -> None:
+def _say(*reasons: Reason) -> None:
+    """At a terminal what happened is red, and lines are broken between words; elsewhere lines stay whole."""
     for reason in reasons:
-        err.print(escape(str(reason)), style=style, soft_wrap=True)
+        for number, line in enumerate(_lines(reason)):
+            err.print(line, style="red" if number == 0 else None, markup=False, soft_wrap=True)
+
+
+def _lines(reason: Reason) -> Iterator[str]:
+    for line in str(reason).splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        hanging = " " * len(LABEL) if line.startswith(("  where: ", "  next:  ")) else indent
+        broken = textwrap.wrap(
+            line, err.width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
+        )
+        yield from (broken if err.is_terminal and broken else [line])

@@ -102,7 +102,7 @@ def status(as_json: Json = False) -> None:
         print_json({"app": config.app.name, **fleet.model_dump(mode="json"), "overrides": overrides})
         return
     sys.stdout.writelines(f"{line}\n" for line in overview.lines(config, fleet, room()))
-    sys.stdout.writelines(f"{line}\n" for line in overview.overridden(ledger))
+    sys.stdout.writelines(f"{line}\n" for line in overview.overridden(ledger, room()))
 
 
 @shown(

@@ -1,5 +1,6 @@
 """`slipway serve`, `dashboard` and `demo`: what goes on until somebody ends it."""
 
+import socket
 import sys
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from deployments.cli.command import shown
 from deployments.cli.common import err, load
+from tasks.errors import ConfigInvalid
 
 Host = Annotated[
     str,
@@ -23,7 +25,9 @@ def serve(host: Host = "127.0.0.1", port: Port = 8090) -> None:
     from deployments import serve as server
     from deployments.webhook import make_app
 
-    server.serve(make_app(), host, port)
+    receiver = make_app()
+    _require_free(host, port)
+    server.serve(receiver, host, port)
 
 
 @shown("slipway dashboard", "slipway dashboard --port 4280")
@@ -42,7 +46,22 @@ def dashboard(
     """Serve pages that show who runs what, releases and DORA figures. They only read, and ask for no login."""
     from deployments.dashboard import serve
 
-    serve.serve(load(), host, port, allowed_host or [], lambda line: err.print(line, soft_wrap=True))
+    config = load()
+    _require_free(host, port)
+    serve.serve(config, host, port, allowed_host or [], lambda line: err.print(line, soft_wrap=True))
+
+
+def _require_free(host: str, port: int) -> None:
+    """Uvicorn would tell of a port that is taken in its own way. Raises `ConfigInvalid`."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        raise ConfigInvalid.because(
+            f"nothing can be served there: {error.strerror}", f"{host}, port {port}", "name another --host or --port"
+        ) from error
 
 
 @shown("slipway demo", "slipway demo --once")

@@ -7,15 +7,14 @@ its name, made when it is not there, changed when it differs, and left alone whe
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from deployments import follow
 from deployments.server import automations as server_automations
 from deployments.server import deployments as server_deployments
 from deployments.server.settings import Finding, check
-from tasks.errors import ConfigInvalid, ReleaseRefused, ServiceUnavailable
+from tasks.errors import ConfigInvalid, ReleaseRefused
 from tasks.models import Value
 
 PROJECT = Path(__file__).parents[2]
@@ -48,7 +47,7 @@ def apply(dry_run: bool = False, force: bool = False, pool_type: str = "process"
     `ServiceUnavailable` when it does not answer.
     """
     os.environ.setdefault("SLIPWAY_PROJECT", str(PROJECT))
-    with connected() as (client, address):
+    with follow.client() as client:
         findings = check(client)
         if (blocking := [f for f in findings if f.blocking]) and not (force or dry_run):
             raise ReleaseRefused(*(f.reason for f in blocking))
@@ -58,29 +57,7 @@ def apply(dry_run: bool = False, force: bool = False, pool_type: str = "process"
             _limit(client, dry_run),
             *_automations(client, dry_run),
         ]
-    return Applied(server=address, dry_run=dry_run, changes=tuple(changes), findings=tuple(findings))
-
-
-@contextmanager
-def connected() -> Iterator[tuple[Any, str]]:
-    """(client, address) of the Prefect server. Raises `ServiceUnavailable` when none is named or it does not answer."""
-    import httpx
-    from prefect import get_client
-    from prefect.exceptions import PrefectHTTPStatusError
-    from prefect.settings import get_current_settings
-
-    # Without an address Prefect would start a server of its own, which nobody watches.
-    if not (address := get_current_settings().api.url):
-        raise ServiceUnavailable.because("no Prefect server is named", "PREFECT_API_URL is not set", "set it")
-    try:
-        with get_client(sync_client=True) as client:
-            yield client, address
-    except (httpx.TransportError, PrefectHTTPStatusError) as error:
-        raise ServiceUnavailable.because(
-            f"the Prefect server does not answer: {str(error).partition(' for url')[0]}",
-            address,
-            "start it, or correct PREFECT_API_URL and PREFECT_API_AUTH_STRING",
-        ) from error
+    return Applied(server=follow.address(), dry_run=dry_run, changes=tuple(changes), findings=tuple(findings))
 
 
 def _pool(client: Any, pool_type: str, dry_run: bool) -> Change:

@@ -77,7 +77,7 @@ def plan_text(plan: Plan) -> str:
     head = (
         f"# Plan `{plan.hash}`: {_title(release.commit, release.subject)}\n\nGitOps repository at `{plan.tip[:7]}`.\n"
     )
-    rings = "\n\n".join(_ring_section(r) for r in plan.rings)
+    rings = "\n\n".join(_ring_section(r, release.commit) for r in plan.rings)
     return "\n".join([head, *overrides_section(release), images_section(release), "", rings])
 
 
@@ -106,7 +106,7 @@ def pull_request(release: Release, ring: RingPlan, run: str) -> tuple[str, str]:
     body = (
         f"`{release.subject.replace('`', '')}`\n\nMerging moves {names}; closing refuses the ring. Release run `{run}`.\n\n"
         + "\n".join(overrides_section(release))
-        + f"{images_section(release)}\n\n{_ring_section(ring)}"
+        + f"{images_section(release)}\n\n{_ring_section(ring, release.commit)}"
     )
     shown = (
         body if len(body) <= BODY_LENGTH else f"{body[:BODY_LENGTH]}\n```\n\n(shortened; the run's page has all of it)"
@@ -149,7 +149,7 @@ def release_text(
         tests_section(evidence),
         migrations_section(evidence),
         timeline_section(spans),
-        "## Plan\n\n" + "\n\n".join(_ring_section(r) for r in plan.rings),
+        "## Plan\n\n" + "\n\n".join(_ring_section(r, release.commit) for r in plan.rings),
     ]
     return "\n\n".join(s for s in sections if s)
 
@@ -230,12 +230,12 @@ def timeline_section(spans: Mapping[str, Span]) -> str:
     )
 
 
-def _ring_section(ring: RingPlan) -> str:
+def _ring_section(ring: RingPlan, commit: str) -> str:
     facts = [f"plan `{ring.hash}`"] + (["asks for approval"] if ring.approve else [])
     facts += [f"soaks {ring.soak_seconds:g} s"] if ring.soak_seconds else []
     moving = [p for p in ring.promotions if p.diff]
     diffs = [_diff(p) for p in moving[:DIFFS]]
-    more = f"{len(moving) - DIFFS} more customers move; `slipway plan --json` has every diff."
+    more = f"{len(moving) - DIFFS} more customers move; `slipway plan {commit}` prints every diff."
     return "\n\n".join(
         [
             f"### Ring {ring.name}: {', '.join(facts)}",
