@@ -74,9 +74,7 @@ def release(
     with working("asking the Prefect server"):
         request = _request(config, commit_of(config, commit), override or [], reason, by, reuse)
         run = follow.start(request, config.deployment)
-    if not as_json:
-        say(f"release {run.commit[:7]}: {run.url}")
-    ended = _followed(run, as_json) if wait else None
+    ended = _followed(run, as_json, wait)
     if as_json:
         state, message = (ended.name, ended.message) if ended else (None, None)
         print_json({"run": run.id, "url": run.url, "commit": run.commit, "state": state, "message": message})
@@ -129,12 +127,17 @@ def plan(commit: Commit = None, run: PlanOf = "", as_json: Json = False) -> None
         out.print(escape(line), soft_wrap=True, style=preview.style(line) if out.is_terminal else None)
 
 
-def _followed(run: Any, quiet: bool) -> Any:
-    """How the run ended. An interrupt ends the following only, and says so."""
+def _followed(run: Any, quiet: bool, wait: bool) -> Any:
+    """How the run ended; None without waiting for it. An interrupt ends the following only, and says so."""
     from deployments import follow
 
+    def tell(line: str) -> None:
+        if not quiet:
+            say(line)
+
     try:
-        return follow.until_end(run, lambda line: None if quiet else say(line))
+        tell(f"release {run.commit[:7]}: {run.url}")
+        return follow.until_end(run, tell) if wait else None
     except KeyboardInterrupt:
         err.print(f"no longer followed; the run goes on: {run.url}", soft_wrap=True)
         raise typer.Exit(Exit.interrupted) from None

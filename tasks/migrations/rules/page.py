@@ -37,6 +37,10 @@ BLOCKS = {
 
 def page(rules: Sequence[Rule]) -> str:
     """Markdown, rule by rule."""
-    names = {"table": "TABLE", "column": "COLUMN", "new": "NEW"}
-    told = [RULE.format(r=r, blocks=BLOCKS[r.blocks], next_step=r.next_step.format(**names)) for r in rules]
+    told = [RULE.format(r=r, blocks=BLOCKS[r.blocks], next_step=next_step(r)) for r in rules]
     return HEAD.format(tables=example.SQL.strip()) + "".join(told)
+
+
+def next_step(rule: Rule) -> str:
+    """What to do instead, of no table in particular."""
+    return rule.next_step.format(table="TABLE", column="COLUMN", new="NEW")

@@ -152,6 +152,9 @@ def test_what_cannot_be_checked_says_so_with_exit_code_2(app: Path, arguments: t
 def test_every_rule_is_explained() -> None:
     done = subprocess.run([PROGRAM, "migrations", "explain"], capture_output=True, text=True, check=True)
     assert "index_not_concurrent (locks)" in done.stdout
+    assert "release code that no longer uses TABLE.COLUMN;" in done.stdout
+    assert "{" + "table}" not in done.stdout
+    assert '{"drop_column": "why it is unused"}' in done.stdout
     assert subprocess.run([PROGRAM, "migrations", "explain", "none"], capture_output=True, check=False).returncode == 2
 
 

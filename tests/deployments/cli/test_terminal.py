@@ -138,4 +138,4 @@ def test_long_and_wide_names_stay_within_the_terminal(shop: SimpleNamespace, col
 def test_a_usage_error_is_as_plain_in_a_terminal(shop: SimpleNamespace) -> None:
     with slipway("stats") as terminal:
         assert terminal.end() == 2
-    assert terminal.shown.splitlines()[0] == "no such command 'stats'. Did you mean 'status'?"
+    assert "no such command 'stats'. Did you mean 'status'?\x1b[0m\r\n  where: slipway\r\n" in terminal.shown
