@@ -97,6 +97,19 @@ def test_a_contract_waits_for_the_customer_whose_code_uses_the_object(app: Path,
     assert "dal" not in finding["evidence"]
 
 
+def test_the_metadata_of_code_that_makes_its_engine_at_once_is_read(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    revision(app, 'op.drop_column("orders", "quantity")')
+    no_longer_mapped(app, "quantity")
+    (app / "database.py").write_text(
+        'import os\nfrom sqlalchemy import Column, Integer, MetaData, Table, create_engine\nmetadata = MetaData()\n'
+        'Table("orders", metadata, Column("id", Integer))\ncreate_engine(os.environ["DATABASE_URL"])\n'
+    )
+    (app / "fleet.yaml").write_text("[{customer: dal, revision: '0002', metadata: 'database.py:metadata'}]")
+    code, _, said = check(app, "--fleet", str(app / "fleet.yaml"))
+    assert code == 0, said
+
+
 def test_a_database_in_the_apps_settings_or_environment_is_never_touched(app: Path) -> None:
     """The canary: a real database whose address stands in env.py, in alembic.ini and in the environment."""
     with scratch_database() as canary:
