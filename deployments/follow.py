@@ -118,8 +118,9 @@ def _news(client: Any, run_id: str, told: set[str]) -> list[str]:
     from prefect.client.schemas.filters import FlowRunFilter
 
     lines = []
-    for task in client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [run_id]}), limit=200):
-        if task.end_time and task.state_name != "Cached" and str(task.id) not in told:
+    tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [run_id]}), limit=200)
+    for task in sorted((t for t in tasks if t.end_time), key=lambda t: t.end_time):
+        if task.state_name != "Cached" and str(task.id) not in told:
             told.add(str(task.id))
             seconds = task.total_run_time.total_seconds()
             lines.append(f"  {task.state_name.lower():<10} {task.name} ({seconds:.1f} s)")

@@ -66,9 +66,7 @@ def lines(seen: Preview) -> Iterator[str]:
     yield f"compared with {seen.base[:7] if seen.base else 'nothing: no customer has a release yet'}"
     for name in seen.to_build:
         yield f"{name}: is to be built and tested; its digest, and so each customer's diff, is known after that"
-    if seen.plan is None:
-        return
-    for ring in seen.plan.rings:
+    for ring in seen.plan.rings if seen.plan else ():
         yield f"ring {ring.name}" + (", asks for approval" if ring.approve else "")
         for p in ring.promotions:
             yield f"  {p.customer}: {p.standing}" + (f": {p.because}" if p.because else "")

@@ -77,14 +77,14 @@ def doctor(timeout: Timeout = 30, as_json: Json = False) -> None:
 @shown("slipway config validate", "slipway config validate --config shop/release.yaml", json="those of the file")
 def validate(as_json: Json = False) -> None:
     """Check release.yaml, and name every wrong key with its file and line."""
+    from deployments.doctor.here import summary
     from tasks.config.file import config_path
 
     config = load()
     if as_json:
         print_json(config.model_dump(mode="json", by_alias=True))
     else:
-        counted = f"{len(config.components)} components, {len(config.rings)} rings"
-        say(f"{config_path()}: {config.app.name}, {counted}: all right")
+        say(f"{config_path()}: {summary(config)}: all right")
 
 
 @shown("slipway config schema > release.schema.json")

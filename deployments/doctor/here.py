@@ -22,8 +22,13 @@ NIGHTLY_ZONE = "Europe/Oslo"
 
 def configuration(config: Config) -> list[Finding]:
     """That release.yaml was read."""
-    told = f"{config_path()}: {config.app.name}, {len(config.components)} components, {len(config.rings)} rings"
-    return [ok("release.yaml", told)]
+    return [ok("release.yaml", f"{config_path()}: {summary(config)}")]
+
+
+def summary(config: Config) -> str:
+    """What release.yaml is about: `shop, 1 component, 2 rings`."""
+    counts = {"component": len(config.components), "ring": len(config.rings)}
+    return ", ".join([config.app.name, *(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items())])
 
 
 def look() -> Iterator[Finding]:

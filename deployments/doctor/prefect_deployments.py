@@ -12,7 +12,7 @@ from deployments.doctor.finding import Finding, ok, warning, wrong
 
 AREA = "deployments"
 FILE = Path(__file__).parents[2] / "prefect.yaml"
-AGAIN = "prefect --no-prompt deploy --all"
+AGAIN = "run `slipway server apply`"
 
 
 def look() -> Iterator[Finding]:
@@ -69,5 +69,5 @@ def _automations(names: list[str]) -> Finding:
     return warning(
         AREA,
         "there are no automations of Slipway: a crashed run waits for a person",
-        "`slipway server apply` makes them",
+        AGAIN,
     )

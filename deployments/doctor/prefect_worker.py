@@ -21,7 +21,7 @@ def look() -> Iterator[Finding]:
         try:
             pool = client.read_work_pool(POOL)
         except ObjectNotFound:
-            yield wrong(AREA, f"there is no work pool {POOL}", f"prefect work-pool create {POOL} --type process")
+            yield wrong(AREA, f"there is no work pool {POOL}", "run `slipway server apply`")
             return
         if pool.is_paused:
             yield warning(
@@ -39,4 +39,8 @@ def _online(workers: list) -> Finding:
         return ok(AREA, f"{', '.join(online[:LATE])}{' and more' if len(online) > LATE else ''} online in pool {POOL}")
     seen = max((w.last_heartbeat_time for w in workers if w.last_heartbeat_time), default=None)
     ago = f", the last was seen {(now - seen).total_seconds() / 60:.0f} minutes ago" if seen else ""
-    return wrong(AREA, f"no worker is online in pool {POOL}{ago}", "start one, and see its log")
+    return wrong(
+        AREA,
+        f"no worker is online in pool {POOL}{ago}",
+        f"`prefect worker start --pool {POOL}` starts one; see its log",
+    )

@@ -36,6 +36,11 @@ def test_status_shows_what_is_wrong_with_a_customer_beside_the_others(shop: Simp
     assert "held by kari: audit" in out
 
 
+def test_a_right_configuration_is_summed_up(shop: SimpleNamespace) -> None:
+    done = slipway("config", "validate", **shop.env)
+    assert (done.returncode, done.stdout) == (0, f"{shop.config}: shop, 1 component, 1 ring: all right\n")
+
+
 def test_a_broken_configuration_is_a_usage_error(shop: SimpleNamespace) -> None:
     shop.config.write_text(shop.config.read_text().replace("port: 80", "port: 800000"))
     done = slipway("config", "validate", **shop.env)
