@@ -1,5 +1,6 @@
 """Starts a release on the Prefect server and follows it from outside, as the UI would show it."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from tasks.models import ReleaseRequest
 from tasks.run.page import run_url
 
 PAUSE_SECONDS = 1.0
+# What Prefect puts before the words of an error.
+RAISED = re.compile(r"^Flow run encountered an exception: \w+: ")
 # States of Prefect in which nothing happens, and that nobody would see from here.
 WAITS = {
     "Late": "  waits for a worker: `prefect worker start --pool slipway` starts one",
@@ -100,7 +103,7 @@ def until_end(run: Run, tell: Callable[[str], None]) -> Ended:
             for line in _news(api, run.id, told):
                 tell(line)
             if current.state and current.state.is_final():
-                return Ended(name=current.state.name or "", message=current.state.message or "")
+                return Ended(name=current.state.name or "", message=RAISED.sub("", current.state.message or ""))
             if current.state and (waits := _waits(current.state, run)) and waits not in told:
                 told.add(waits)
                 tell(waits)

@@ -12,7 +12,7 @@ from threading import Thread
 
 from tests.docs.console import FIRST, Command, File, GoesOn, Step, changed, difference
 
-SECONDS = 240
+SECONDS, STOP_SECONDS = 240, 20
 END = "--- end of a command of the guide ---"
 
 
@@ -69,14 +69,18 @@ class Shell:
 
     def stop(self) -> None:
         """Ends it and what it left running."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, number)
-                self.process.wait(20)
-            except ProcessLookupError:
-                return
-            except subprocess.TimeoutExpired:
-                continue
+        deadline = time.monotonic() + STOP_SECONDS
+        try:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            while time.monotonic() < deadline:
+                self.process.poll()
+                os.killpg(self.process.pid, 0)
+                time.sleep(0.1)
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        finally:
+            self.process.wait()
 
 
 class Reader:
