@@ -34,7 +34,7 @@ class Component(Section):
     image: ImageName = Field(description="image repository to push to, without tag")
     build: Build = Field(default=Build(), description="what the builder is given, and where its cache is")
     suites: dict[Name, Suite] = Field(default={}, description="tests and linters, by name")
-    run: Run
+    run: Run = Field(description="how its container runs")
     shared: tuple[RelativePath, ...] = Field(
         default=(),
         description="other folders and files of the app that it is made of; the build's context is then the repository's root "
@@ -61,12 +61,12 @@ class Component(Section):
 
 class EndToEnd(Section):
     path: RelativePath = Field(description="folder of the end-to-end tests, with a Dockerfile")
-    dockerfile: RelativePath = "Dockerfile"
+    dockerfile: RelativePath = Field(default="Dockerfile", description="path in that folder")
     smoke: str = Field(min_length=1, description="command that a release runs on the built images")
     full: str | None = Field(default=None, description="command that the nightly run uses; none: the same as smoke")
     env: dict[str, str] = Field(default={}, description="environment of the container, such as BASE_URL")
-    timeout: Duration = 900
-    limits: Limits = Limits()
+    timeout: Duration = Field(default=900, description="time limit of one part, such as 15m")
+    limits: Limits = Field(default=Limits(), description="what one part may take of the machine")
     retries: int = Field(
         default=1, ge=0, le=1, description="how often failed tests are run again; what passes then is told as flaky"
     )

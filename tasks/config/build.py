@@ -79,7 +79,7 @@ class Build(Section):
     )
     ssh: Ssh | None = Field(default=None, description="what `RUN --mount=type=ssh` logs in with")
     platform: Platform | None = Field(default=None, description="such as linux/arm64; none: the Engine's own")
-    cache: Cache = Cache()
+    cache: Cache = Field(default=Cache(), description="where build steps are kept for workers that start empty")
     sbom: Attested = Field(
         default=False, description="list of what is in the image, beside it; required: refused where it cannot be made"
     )

@@ -65,7 +65,9 @@ class Target(Section):
 
 class GitOps(Section):
     repository: str = Field(min_length=1, description="git URL or path of the GitOps repository")
-    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")
+    branch: str = Field(
+        default="main", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$", description="the branch that is rolled out"
+    )
     targets: dict[Name, tuple[Target, ...]] = Field(
         description="component -> where its image stands; first file that exists counts"
     )
@@ -91,7 +93,7 @@ class PullRequests(Section):
 
 
 class Ring(Section):
-    name: Name
+    name: Name = Field(description="name of the ring")
     customers: tuple[Name, ...] | Literal["*"] = Field(
         description="names, or '*' for every customer not named elsewhere"
     )

@@ -38,7 +38,7 @@ class Migrations(Section):
     accept: dict[str, str] = Field(
         default={}, description="'revision rule object' -> reason; for tools without a place for it"
     )
-    timeout: Duration = 300
+    timeout: Duration = Field(default=300, description="how long an upgrade of the scratch database may take")
 
     @model_validator(mode="after")
     def _has_a_command(self) -> "Migrations":

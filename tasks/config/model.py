@@ -20,24 +20,32 @@ from tasks.models import Name
 class Config(Section):
     """The whole of `release.yaml`."""
 
-    app: App
-    components: dict[Name, Component] = Field(min_length=1)
-    e2e: EndToEnd | None = None
-    migrations: Migrations | None = None
-    gitops: GitOps
-    rings: tuple[Ring, ...] = Field(min_length=1)
-    rollout: Rollout
-    policy: Policy = Policy()
+    app: App = Field(description="what is released")
+    components: dict[Name, Component] = Field(
+        min_length=1, description="the parts of the app with an image each, by name"
+    )
+    e2e: EndToEnd | None = Field(default=None, description="end-to-end tests on the built images; none: there are none")
+    migrations: Migrations | None = Field(
+        default=None, description="how database migrations are judged; none: there are none"
+    )
+    gitops: GitOps = Field(description="the GitOps repository, and where images stand in it")
+    rings: tuple[Ring, ...] = Field(
+        min_length=1, description="customers that move together, in the order in which they move"
+    )
+    rollout: Rollout = Field(description="how customers are seen running a release")
+    policy: Policy = Field(
+        default=Policy(), description="what people may decide against the rules, and when nothing is written"
+    )
     webhook: Webhook | None = Field(default=None, description="who may tell that the branch has moved")
-    approval: Approvals = Approvals()
+    approval: Approvals = Field(default=Approvals(), description="who approves, and how long an answer is waited for")
     notify: tuple[Notification, ...] = Field(default=(), description="who is told of what")
-    nightly: Nightly = Nightly()
-    artifacts: Artifacts = Artifacts()
-    gate: GateSettings = GateSettings()
+    nightly: Nightly = Field(default=Nightly(), description="the nightly run over all that customers run")
+    artifacts: Artifacts = Field(default=Artifacts(), description="files of failed tests")
+    gate: GateSettings = Field(default=GateSettings(), description="what a refusal ends")
     builds_at_once: int | None = Field(
         default=None, ge=1, le=8, description="builds that run at once on a worker; none: one per core, 8 at most"
     )
-    addresses: Addresses = Addresses()
+    addresses: Addresses = Field(default=Addresses(), description="where people reach Slipway, for links")
     postgres: str = Field(default="postgres:17", description="image of the PostgreSQL that tests and checks use")
 
     @model_validator(mode="after")

@@ -22,7 +22,9 @@ class Policy(Section):
         description="gates that a person may pass with a reason and a name: freeze, soak, e2e, suites, migrations",
     )
     freeze: tuple[Freeze, ...] = Field(default=(), description="times in which nothing is written")
-    quarantine: Quarantines = Quarantines()
+    quarantine: Quarantines = Field(
+        default=Quarantines(), description="what `.slipway/quarantine.yaml` in the app's repository may ask for"
+    )
     host_suites: bool = Field(
         default=False,
         description="whether suites may run on the worker itself (on: host), where they read what its user can read",

@@ -71,7 +71,9 @@ class Cluster(Server):
 
 
 class Workload(Section):
-    kind: Literal["Deployment", "StatefulSet", "DaemonSet"] = "Deployment"
+    kind: Literal["Deployment", "StatefulSet", "DaemonSet"] = Field(
+        default="Deployment", description="kind of the object"
+    )
     name: Pattern = Field(description="name of the workload, {customer} may stand in it")
     container: Name | None = Field(
         default=None, description="its container that runs the image; none: as the component"

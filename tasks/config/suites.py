@@ -63,7 +63,7 @@ class Suite(Section):
     retry: str | None = Field(
         default=None, description="command that runs the tests named in the file $FAILED_TESTS again; none: run"
     )
-    limits: Limits = Limits()
+    limits: Limits = Field(default=Limits(), description="what it may take of the machine; with shards each of them")
     shards: int = Field(default=1, ge=1, le=64, description="how many containers it runs in at once, each a part of it")
     tests: str | None = Field(
         default=None,
