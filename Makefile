@@ -31,9 +31,8 @@ lint: setup ## the linter's opinion
 schema: setup ## write deployments/release.schema.json anew
 	@.venv/bin/slipway config schema > deployments/release.schema.json
 
-docs: setup ## write the pages that are made from the code anew
-	@.venv/bin/slipway migrations explain --markdown > docs/migration-rules.md
-	@.venv/bin/slipway migrations schema > docs/migration-findings.schema.json
+docs: setup ## write the pages that are made from the code anew, and build the site into .site/
+	@.venv/bin/python -m deployments.docs
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
