@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 import yaml
 
@@ -71,3 +72,14 @@ def test_a_run_that_is_not_there_and_one_without_a_plan_are_two_answers(asked: S
     assert (without.returncode, "has no plan" in without.stderr) == (1, True), without.stderr
     unknown = asked.run("plan", "--run", "12345678-1234-1234-1234-123456789012")
     assert (unknown.returncode, "there is no run 12345678" in unknown.stderr) == (1, True), unknown.stderr
+
+
+def test_no_reuse_is_asked_of_the_run(asked: SimpleNamespace) -> None:
+    def reuse(*options: str) -> bool:
+        done = asked.run("release", "1" * 40, "--no-wait", "--json", *options)
+        assert done.returncode == 0, done.stderr
+        run = httpx.get(f"{asked.env['PREFECT_API_URL']}/flow_runs/{json.loads(done.stdout)['run']}").json()
+        return run["parameters"]["request"]["reuse"]
+
+    assert reuse("--no-reuse") is False
+    assert reuse() is True
