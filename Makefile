@@ -2,7 +2,7 @@
 # Tests wait for servers most of the time: two processes keep two cores busy.
 WORKERS = 2
 SIZE = $(if $(LARGE),SLIPWAY_RELIABILITY=large)
-.PHONY: help setup demo test bench reliability mutants lint schema docs lock clean
+.PHONY: help setup demo test bench reliability mutants lint schema docs screenshots lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
@@ -33,6 +33,11 @@ schema: setup ## write deployments/release.schema.json anew
 
 docs: setup ## write the pages that are made from the code anew, and build the site into .site/
 	@.venv/bin/python -m deployments.docs
+
+screenshots: setup ## take every picture in docs/images anew, of the real thing
+	@.venv/bin/python tests/deployments/dashboard/pictures.py
+	@.venv/bin/python tests/tasks/reports/pictures.py
+	@SLIPWAY_PICTURES=docs/images .venv/bin/python -m pytest tests/flows/test_approval.py
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock

@@ -10,6 +10,12 @@ import pytest
 from deployments.docs import site
 from deployments.docs.drawings import ROOT, pages
 
+# What takes the pictures: the `make screenshots` of the Makefile.
+CAMERAS = (
+    "tests/deployments/dashboard/pictures.py",
+    "tests/tasks/reports/pictures.py",
+    "tests/flows/test_approval.py",
+)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 LINKS = [(page, place) for page in pages() for place in LINK.findall(page.read_text())]
 
@@ -69,6 +75,14 @@ def test_a_page_without_a_place_and_a_place_without_a_page_fail_the_build(tmp_pa
 
 def test_every_page_has_a_place_and_every_picture_is_shown() -> None:
     assert site.problems(ROOT) == []
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda p: p.name)
+def test_a_picture_is_taken_anew_by_make_screenshots(picture: Path) -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\nscreenshots:")[2].partition("\n\n")[0]
+    assert not [camera for camera in CAMERAS if camera not in recipe]
+    names = (picture.name, picture.stem, picture.stem.removeprefix("dashboard-"))
+    assert any(f'"{name}"' in (ROOT / camera).read_text() for camera in CAMERAS for name in names)
 
 
 @pytest.mark.parametrize(("page", "place"), LINKS, ids=lambda v: str(v).removeprefix(f"{ROOT}/"))
