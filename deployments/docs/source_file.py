@@ -49,9 +49,9 @@ def assigned(body: list[ast.stmt]) -> Scope:
     """What names are given; a choice where they are given something in two places."""
     found: Scope = {}
     for statement in (s for top in body for s in ast.walk(top)):
-        if not isinstance(statement, ast.Assign):
+        if not isinstance(statement, ast.Assign | ast.NamedExpr):
             continue
-        for target in statement.targets:
+        for target in [statement.target] if isinstance(statement, ast.NamedExpr) else statement.targets:
             pairs = [(target, statement.value)]
             if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
                 pairs = list(zip(target.elts, statement.value.elts, strict=False))

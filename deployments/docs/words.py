@@ -23,7 +23,14 @@ CARRIERS = {
     "urlsplit",
     "quote",
 }
-BETTER = {"k": "key", "strerror": "reason", "explanation": "reason", "msg": "message", "argv": "command", "html_url": "url"}
+BETTER = {
+    "k": "key",
+    "strerror": "reason",
+    "explanation": "reason",
+    "msg": "message",
+    "argv": "command",
+    "html_url": "url",
+}
 DEEP = 6
 """As far as names are followed."""
 
@@ -48,10 +55,30 @@ def texts(node: ast.expr | None, scope: Scope, deep: int = DEEP, far: int = 0) -
     if isinstance(node, ast.Call) and far >= 0 and (returned := scope.get(f"{called(node)}()")):
         found = texts(returned, {}, 1, far - 1)
         return found if any(map(says, found)) else [f"‹{named(node)}›"]
+    if found := _items(node, scope):
+        return [text for item in found for text in texts(item, {}, 1, far)]
     if isinstance(node, ast.Name) and node.id in scope and deep:
         found = texts(scope[node.id], {k: v for k, v in scope.items() if k != node.id}, deep - 1, far)
         return found if any(_says(text, node.id.isupper()) for text in found) else [f"‹{_plain(node.id)}›"]
     return [f"‹{name}›" if (name := named(node)) else SOMETHING]
+
+
+def _items(node: ast.expr, scope: Scope) -> list[ast.expr]:
+    """`told[0]`: the items that stand there in the tuples that `told` can be."""
+    if not (isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)):
+        return []
+    tuples = _tuples(node.value, scope) if isinstance(node.slice.value, int) else []
+    return [one.elts[node.slice.value] for one in tuples if len(one.elts) > node.slice.value]
+
+
+def _tuples(node: ast.expr | None, scope: Scope, deep: int = DEEP) -> list[ast.Tuple]:
+    if isinstance(node, ast.Tuple) or node is None or not deep:
+        return [node] if isinstance(node, ast.Tuple) else []
+    if isinstance(node, ast.IfExp):
+        return [*_tuples(node.body, scope, deep - 1), *_tuples(node.orelse, scope, deep - 1)]
+    if isinstance(node, ast.Name):
+        return _tuples(scope.get(node.id), scope, deep - 1)
+    return _tuples(scope.get(f"{called(node)}()"), scope, deep - 1) if isinstance(node, ast.Call) else []
 
 
 def _either(node: ast.BoolOp, scope: Scope, deep: int, far: int) -> Texts:

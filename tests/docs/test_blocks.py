@@ -12,7 +12,9 @@ import yaml
 
 from deployments.docs.drawings import ROOT, pages
 
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE
+)
 # A block without a language is for the shell when it begins with one of these.
 PROGRAMS = (
     "make",
@@ -22,12 +24,12 @@ PROGRAMS = (
     "curl",
     "export",
     "prefect",
-    "deployments/",
     "pip",
     "kubectl",
     "bash",
     "python",
 )
+SHELLS = ("sh", "shell", "bash")
 LANGUAGES = {
     "",
     "yaml",
@@ -84,7 +86,8 @@ def read(block: Block) -> None:
 
 def is_shell(block: Block) -> bool:
     """Whether a shell reads it."""
-    return block.language in ("sh", "shell", "bash") or (not block.language and block.text.startswith(PROGRAMS))
+    first = block.text.partition("\n")[0].partition(" ")[0]
+    return block.language in SHELLS or (not block.language and (first in PROGRAMS or first.startswith("deployments/")))
 
 
 @pytest.mark.parametrize("block", EVERY, ids=lambda b: f"{b.page}:{b.line}")

@@ -22,6 +22,9 @@ from tasks.secrets.secret import read_secret
 
 # Calls that hand on what was said elsewhere; the words are on the page where they are said first.
 HANDED_ON = {
+    "deployments/cli/ending.py _of_usage",
+    "deployments/cli/ending.py of_machine",
+    "deployments/cli/migrations.py not_checked",
     "deployments/cli/releases.py _request",
     "tasks/command.py __init__",
     "tasks/forge/failures.py answered",
