@@ -18,6 +18,7 @@ from deployments import services
 from deployments.demo import cluster
 from deployments.demo.world import SHOP, Settings
 from tasks import containers
+from tests.databases import postgres
 from tests.docs.terminal import Reader
 from tests.ports import free_port
 
@@ -34,6 +35,7 @@ class GuideWorld:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.home, self.remotes = folder, folder / "home", folder / "git"
+        self.database: dict[str, str] = {}
         self.registry, self.prefect = free_port(5600), free_port(4700)
         self.ports, first = {}, 8601
         for customer in CUSTOMERS:
@@ -79,6 +81,7 @@ class GuideWorld:
             PREFECT_SERVER_UI_API_URL=f"http://127.0.0.1:{self.prefect}/api",
             PREFECT_WORKER_QUERY_SECONDS="1",
             DO_NOT_TRACK="1",
+            **self.database,
             GIT_CONFIG_GLOBAL=os.devnull,
             GIT_CONFIG_NOSYSTEM="1",
             GIT_CONFIG_COUNT=str(len(settings)),
@@ -93,6 +96,8 @@ def guide_world(folder: Path) -> Iterator[GuideWorld]:
     world.home.mkdir()
     _repositories(world)
     with ExitStack() as stack:
+        # On SQLite, the server's default, a step may wait a minute for another writer.
+        world.database = stack.enter_context(postgres()).settings
         stack.enter_context(services.registry(folder / "registry", world.registry)).wait_ready()
         stack.enter_context(_customers(world))
         yield world
