@@ -98,7 +98,7 @@ def _failed(case: ElementTree.Element) -> TestCase:
         message=_shown(message)[:MAX_TEXT],
         output=_shown(text)[-MAX_TEXT:],
         where=printable(where.line(case.attrib, text)),
-        retry=printable(where.node(case.attrib)),
+        retry=printable(where.node(case.attrib, text)),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 PLACE = re.compile(r"(?:file://)?([\w./@+-]{1,200}\.(?:py|[cm]?[jt]sx?|go|rb|java|kt|cs|php|rs|ex|exs)):(\d+)")
+PLAYWRIGHT = re.compile(r"\s*(?:\[[^\]\n]{1,80}\] › )?([\w./@+-]{1,200}\.[cm]?[jt]sx?):(\d+):\d+ › ")
 OTHERS = ("site-packages/", "node_modules/", "/lib/python", "internal/")
 SEARCHED = 20_000
 """Characters from the end of what a test said; the line is there, and hostile text costs no time."""
@@ -22,8 +23,14 @@ def line(case: Mapping[str, str], text: str) -> str:
     return file[-200:]
 
 
-def node(case: Mapping[str, str]) -> str:
-    """How pytest starts one test, `tests/test_a.py::TestB::test_c`, where the JUnit file has the file; empty elsewhere."""
+def node(case: Mapping[str, str], text: str) -> str:
+    """How its runner starts one test alone; empty where nothing says it.
+
+    pytest takes `tests/test_a.py::TestB::test_c`, where the JUnit file has the file, and Playwright the line of the test,
+    `orders.spec.ts:12`, which is the first that its reporter says of it.
+    """
+    if found := PLAYWRIGHT.match(text):
+        return f"{found[1]}:{found[2]}"
     file, name = case.get("file", ""), case.get("name", "")
     if not file.endswith(".py"):
         return ""

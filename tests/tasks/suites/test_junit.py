@@ -68,8 +68,17 @@ def test_the_line_that_failed_is_found(case: dict[str, str], text: str, line: st
 
 def test_pytests_own_name_of_a_test_is_made_where_the_file_is_known() -> None:
     case = {"file": "tests/test_a.py", "classname": "tests.test_a.TestB", "name": "test_c[1]"}
-    assert where.node(case) == "tests/test_a.py::TestB::test_c[1]"
-    assert where.node({"classname": "tests.test_a", "name": "test_c"}) == ""
+    assert where.node(case, "") == "tests/test_a.py::TestB::test_c[1]"
+    assert where.node({"classname": "tests.test_a", "name": "test_c"}, "") == ""
+
+
+def test_playwrights_own_name_of_a_test_is_the_line_that_its_reporter_says() -> None:
+    case = {"classname": "orders.spec.ts", "name": "Orders › an order is late"}
+    for header in ("  [chromium] › shop/orders.spec.ts:45:3 › Orders › an order ───", "  shop/orders.spec.ts:45:3 › x"):
+        text = f"{header}\n\n    at /app/e2e/shop/orders.spec.ts:65:40"
+        assert where.node(case, text) == "shop/orders.spec.ts:45"
+        assert where.line(case, text) == "/app/e2e/shop/orders.spec.ts:65"
+    assert where.node(case, "Error: at orders.spec.ts:45:3") == ""
 
 
 @pytest.mark.parametrize(
