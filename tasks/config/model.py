@@ -78,6 +78,11 @@ class Config(Section):
         """The Prefect deployment that releases this app, as `FLOW/NAME`."""
         return self.webhook.deployment if self.webhook else DEPLOYMENT
 
+    @property
+    def env_of_migrations(self) -> dict[str, str]:
+        """What the app is given beside DATABASE_URL: its settings are read whenever its migrations or models are imported."""
+        return self.components[self.migrations.component].run.env if self.migrations else {}
+
     def ring(self, name: str) -> Ring:
         """The settings of one ring."""
         return next(r for r in self.rings if r.name == name)

@@ -63,10 +63,10 @@ class Conversing:
 
 @contextmanager
 def conversing(
-    image: str, argv: list[str], network: "Network", *, name: str, put: Mapping[str, bytes]
+    image: str, argv: list[str], network: "Network", *, name: str, env: Mapping[str, str], put: Mapping[str, bytes]
 ) -> Iterator[Conversing]:
     """A container on the network whose command is spoken with; `put` places files (absolute path -> contents) before the start."""
-    with created(image, network, alias=name, env={}, command=argv, stdin=True, alone=True) as container:
+    with created(image, network, alias=name, env=env, command=argv, stdin=True, alone=True) as container:
         for path, content in put.items():
             container.put_archive(str(Path(path).parent), tar(Path(path).name, content))
         yield Conversing(container)

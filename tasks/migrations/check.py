@@ -86,9 +86,11 @@ def _recorded(
         return image_command.recorded(config, settings, image, standings)
     with (
         private_network("migrations") as network,
-        conversing(image, ["python", PLACE], network, name="migrations", put={PLACE: packed()}) as channel,
+        conversing(
+            image, ["python", PLACE], network, name="migrations", env=config.env_of_migrations, put={PLACE: packed()}
+        ) as channel,
     ):
-        probe = Conversation(channel, f"{settings.component}, target {settings.target}")
+        probe = Conversation(channel, f"{settings.component}, target {settings.target or 'last'}")
         probe.tell(do="look", config=settings.config, target="head")  # imports the app while the server starts
         looked = probe.hear()
         history = alembic_tool.revisions(looked, "head")

@@ -69,12 +69,12 @@ def check_compatibility(config: Config, commit: str, running: Running, image: st
     with private_network("compatibility") as network, postgres(network, config.postgres) as database:
         with _tool(config, settings, commit, image, running, network, database.url, database.host_url) as upgrade:
             upgrade(running.head)
-            _run(settings.seed, "seed", reference, network, database.url, settings, running)
+            _run(settings.seed, "seed", reference, network, database.url, config, running)
             before = _rows(database.host_url)
             moved = upgrade(None)
         if moved:
             _require_rows(before, database.host_url, running)
-            _run(settings.smoke, "smoke", reference, network, database.url, settings, running)
+            _run(settings.smoke, "smoke", reference, network, database.url, config, running)
     known.parent.mkdir(parents=True, exist_ok=True)
     known.write_text(json.dumps({"commit": commit, "customers": running.customers}))
     log.info("%s: the release they run passes its smoke suite on the new schema", ", ".join(running.customers))
@@ -85,7 +85,8 @@ def _passed(config: Config, settings: Migrations, commit: str, running: Running)
     """The note that this release passed on these migrations: the same image, the same component, the same commands."""
     mirror = Mirror.holding(config.app.repository, config.app.branch, commit)
     tree = mirror.tree(commit, config.components[settings.component].path)
-    key = json.dumps([running.digest, running.head, tree, settings.model_dump(mode="json")], sort_keys=True)
+    parts = [running.digest, running.head, tree, settings.model_dump(mode="json"), config.env_of_migrations]
+    key = json.dumps(parts, sort_keys=True)
     return home() / "compatibility" / hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -106,10 +107,17 @@ def _tool(
         return
     if settings.tool == "command":
         released = f"{config.components[settings.component].image}@{running.digest}"
-        yield lambda head: not image_command.upgrade(released if head else image, settings, network, url).failed
+        yield lambda head: not image_command.upgrade(released if head else image, config, settings, network, url).failed
         return
-    with conversing(image, ["python", PLACE], network, name="compatibility-migrate", put={PLACE: packed()}) as channel:
-        probe = Conversation(channel, f"{settings.component}, target {settings.target}")
+    with conversing(
+        image,
+        ["python", PLACE],
+        network,
+        name="compatibility-migrate",
+        env=config.env_of_migrations,
+        put={PLACE: packed()},
+    ) as channel:
+        probe = Conversation(channel, f"{settings.component}, target {settings.target or 'last'}")
         heads = probe.ask(do="look", config=settings.config, target="head")["heads"]
 
         def upgrade(head: str | None) -> bool:
@@ -138,14 +146,12 @@ def _heads(url: str) -> object:
 
 
 def _run(
-    command: str | None, what: str, image: str, network: "Network", url: str, settings: Migrations, running: Running
+    command: str | None, what: str, image: str, network: "Network", url: str, config: Config, running: Running
 ) -> None:
     if not command:
         return
-    env = {"DATABASE_URL": url}
-    ended = run_command(
-        image, command, network, name=f"compatibility-{what}", env=env, timeout_seconds=settings.timeout
-    )
+    env, seconds = {**config.env_of_migrations, "DATABASE_URL": url}, config.migrations.timeout  # type: ignore[union-attr]
+    ended = run_command(image, command, network, name=f"compatibility-{what}", env=env, timeout_seconds=seconds)
     if ended.exit_code or ended.timed_out:
         lines = "\n".join(f"    {line}" for line in ended.tail[-15:])
         when = "on the new schema" if what == "smoke" else "on its own schema"

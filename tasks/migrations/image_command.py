@@ -25,21 +25,21 @@ def recorded(config: Config, settings: Migrations, image: str, standings: "Seque
         if not standing.digest:
             return None
         have(f"{repository}@{standing.digest}")
-        return partial(upgrade, f"{repository}@{standing.digest}", settings, network)
+        return partial(upgrade, f"{repository}@{standing.digest}", config, settings, network)
 
     with private_network("migrations") as network, postgres(network, config.postgres) as database:
         scratch = Server(database.host_url, preamble=settings.preamble, inside_url=database.url)
         try:
             # The place in git says nothing here: what runs there is the image.
             here = [s.model_copy(update={"source": s.digest or None}) for s in standings]
-            return command_tool.run(scratch, partial(upgrade, image, settings, network), released, here)
+            return command_tool.run(scratch, partial(upgrade, image, config, settings, network), released, here)
         finally:
             scratch.close()
 
 
-def upgrade(image: str, settings: Migrations, network: "Network", url: str) -> command_tool.Ran:
+def upgrade(image: str, config: Config, settings: Migrations, network: "Network", url: str) -> command_tool.Ran:
     """Runs the command in a container of the image."""
-    env = {"DATABASE_URL": url}
+    env = {**config.env_of_migrations, "DATABASE_URL": url}
     ended = run_command(image, settings.upgrade, network, name="migrations", env=env, timeout_seconds=settings.timeout)
     failed = (
         f"stopped after {settings.timeout:g} s"

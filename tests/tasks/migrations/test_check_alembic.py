@@ -158,6 +158,18 @@ def test_merged_branches_are_followed(with_revisions: Callable) -> None:
     assert [f for f in report.findings if f.blocking] == []
 
 
+def test_revisions_find_the_environment_that_the_component_runs_with(with_revisions: Callable) -> None:
+    body = 'import os; op.add_column("orders", sa.Column(os.environ["SHOP_COLUMN"], sa.Text))'
+    image = with_revisions(r3=revision("0003", "0002", body))
+    assert_refused(image, fleet("0002"), "KeyError", "SHOP_COLUMN")
+    run = CONFIG.components["backend"].run.model_copy(update={"env": {"SHOP_COLUMN": "colour"}})
+    component = CONFIG.components["backend"].model_copy(update={"run": run})
+    report = check_migrations(
+        CONFIG.model_copy(update={"components": {"backend": component}}), COMMIT, fleet("0002"), image
+    )
+    assert report.head == "0003"
+
+
 def test_a_missing_parent_is_refused(with_revisions: Callable) -> None:
     image = with_revisions(r3=revision("0003", "nowhere", "pass"))
     assert_refused(image, fleet("0002"), "nowhere", "down_revision")
