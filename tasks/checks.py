@@ -31,7 +31,7 @@ from tasks.run.verdicts import end_checks
 from tasks.run.verdicts import verdicts as await_verdicts
 from tasks.suites import end_to_end, pictures
 
-TestImages = dict[tuple[str, str], PrefectFuture]
+TestImages = dict[tuple[str, str | None], PrefectFuture]
 
 
 def build_images(config: Config, request: ReleaseRequest, source: Source, changes: Changes) -> list[PrefectFuture]:
@@ -66,7 +66,7 @@ def build_test_images(
             changes.component(name).key,
             request.reuse,
         )
-        for name, target in sorted(wanted)
+        for name, target in sorted(wanted, key=str)
     }
 
 
@@ -87,7 +87,7 @@ def run_suites(
 
 def _unproven(
     config: Config, changes: Changes, proven: Sequence[SuiteResult]
-) -> list[tuple[ComponentChange, str, str]]:
+) -> list[tuple[ComponentChange, str, str | None]]:
     """(component, suite, build target) of each suite that did not pass for this content yet."""
     done = {(result.component, result.suite) for result in proven}
     return [

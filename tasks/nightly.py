@@ -9,7 +9,6 @@ from prefect.cache_policies import INPUTS, RUN_ID
 from prefect.futures import PrefectFuture
 
 from tasks import checks, steps
-from tasks.config.build import Build
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused, ServiceUnavailable, SlipwayError
 from tasks.gitops import carries, fleet, hold, ledger, made_good, needed
@@ -163,8 +162,9 @@ def _test(config: Config, version: Version, until: float) -> Tested:
     try:
         request = ReleaseRequest(commit=version.release)
         source = steps.check_out(config, request)
-        settings, key = Build(dockerfile=config.e2e.dockerfile), _tests_key(config, source)  # type: ignore[union-attr]
-        tests = steps.build_target(config, source, config.e2e.path, settings, None, key=key)  # type: ignore[union-attr]
+        settings, key = config.e2e, _tests_key(config, source)
+        assert settings  # noqa: S101 - for the type checker: without end-to-end tests no version is tested
+        tests = steps.build_target(config, source, settings.path, settings.build, None, settings.paths[1:], key=key)
     except SlipwayError as error:
         return Tested(version=version, reasons=error.reasons)
     quarantine, wrong = _quarantine(config, source)
@@ -196,7 +196,9 @@ def _merged(version: Version, parts: Sequence[Any]) -> Tested:
     results = [p if isinstance(p, SuiteResult) else getattr(p, "result", None) for p in parts]
     there = [r for r in results if r is not None]
     name = f"full {version.release[:7]}"
-    reasons = tuple(reason for p in [*parts, *end_to_end.without_tests(there)] if isinstance(p, Exception) for reason in _reasons(p))
+    reasons = tuple(
+        reason for p in [*parts, *end_to_end.without_tests(there)] if isinstance(p, Exception) for reason in _reasons(p)
+    )
     result = end_to_end.merged(name, there) if there else None
     return Tested(version=version, result=result, reasons=reasons)
 

@@ -20,7 +20,6 @@ from prefect.runtime import task_run as this_task
 from tasks import containers, git, output
 from tasks import gate as gates
 from tasks.config import file as configuration
-from tasks.config.build import Build
 from tasks.config.model import Config
 from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
@@ -219,8 +218,10 @@ def _run_smoke(
 
 
 def _end_to_end_image(config: Config, request: ReleaseRequest, source: Source, changes: Changes) -> str:
-    settings, key = Build(dockerfile=config.e2e.dockerfile), changes.end_to_end_key
-    return build.build_target(config, source, config.e2e.path, settings, None, key=key, reuse=request.reuse)
+    tests, key = config.e2e, changes.end_to_end_key
+    return build.build_target(
+        config, source, tests.path, tests.build, None, tests.paths[1:], key=key, reuse=request.reuse
+    )
 
 
 run_suite = _check(_run_suite, name="run suite", task_run_name="{change.name} {suite}")

@@ -27,7 +27,9 @@ Checkout = Annotated[
 Uncommitted = Annotated[
     bool, typer.Option("--uncommitted", "-u", help="Take the files as they are, not the last commit.")
 ]
-Reuse = Annotated[bool, typer.Option("--reuse/--no-reuse", help="Whether images and results of the same content count.")]
+Reuse = Annotated[
+    bool, typer.Option("--reuse/--no-reuse", help="Whether images and results of the same content count.")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the suites print.")]
 
 

@@ -79,9 +79,9 @@ def _folders(area: str, config: Config) -> Iterator[Finding]:
     """What release.yaml names must be in the app at the branch's tip."""
     mirror = Mirror.open(config.app.repository)
     tip = mirror.fetch(config.app.branch)
-    wanted = {f"{c.path}/{c.build.dockerfile}": f"components.{name}" for name, c in config.components.items()}
+    wanted = {c.dockerfile: f"components.{name}" for name, c in config.components.items()}
     if config.e2e:
-        wanted[f"{config.e2e.path}/{config.e2e.dockerfile}"] = "e2e"
+        wanted[config.e2e.file] = "e2e"
     missing = {path: where for path, where in wanted.items() if mirror.tree(tip, path.removeprefix("./")) is None}
     for path, where in missing.items():
         yield wrong(area, f"there is no {path} at {tip[:7]}", f"correct {where} in release.yaml, or add the file")

@@ -98,8 +98,7 @@ class Bench:
         images = [self._deployable(name) for name in self._config.components]
         settings = self._config.e2e
         assert settings  # noqa: S101 - for the type checker: it was chosen because it is there
-        build, key = Build(dockerfile=settings.dockerfile), self._changes.end_to_end_key
-        tests = self.image(settings.path, build, None, (), key)
+        tests = self.image(settings.path, settings.build, None, settings.paths[1:], self._changes.end_to_end_key)
         part = next(part for part in end_to_end.parts(self._config) if part.of("smoke") == chosen.suite)
         return lambda: run_end_to_end(self._config, images, tests, "smoke", part, self._quarantine)
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tasks.config import context
 from tasks.config.build import Build
 from tasks.config.forge import Forge
 from tasks.config.suites import Limits, Service, Suite
@@ -26,7 +27,9 @@ class Run(Section):
     port: int = Field(ge=1, le=65535, description="port the container listens on")
     health: str = Field(default="/health", pattern="^/", description="path that answers 200 once it is ready")
     migrate: str | None = Field(default=None, description="command in the image that upgrades the customer's database")
-    env: dict[str, str] = Field(default={}, description="environment beside DATABASE_URL, in tests and in the demo")
+    env: dict[str, str] = Field(
+        default={}, description="environment beside DATABASE_URL, in end-to-end tests, migration checks and the demo"
+    )
 
 
 class Component(Section):
@@ -44,24 +47,25 @@ class Component(Section):
     @property
     def paths(self) -> tuple[str, ...]:
         """Everything in the app's repository that it is made of: nothing else reaches its build."""
-        return (self.path,) if self.path == "." else tuple(dict.fromkeys((self.path, *self.shared)))
+        return context.paths(self.path, self.shared)
 
     @property
     def dockerfile(self) -> str:
         """Where its Dockerfile is in the app's repository."""
-        name = self.build.dockerfile
-        of_shared = any(name == path or name.startswith(f"{path}/") for path in self.paths[1:])
-        return name if of_shared or self.path == "." else f"{self.path}/{name}"
+        return context.dockerfile(self.build.dockerfile, self.paths)
 
     @property
     def build_in_context(self) -> Build:
         """How it is built, with the Dockerfile's place in the context: the component's folder, or with `shared` the root."""
-        return self.build.model_copy(update={"dockerfile": self.dockerfile}) if len(self.paths) > 1 else self.build
+        return context.in_context(self.build, self.paths)
 
 
 class EndToEnd(Section):
     path: RelativePath = Field(description="folder of the end-to-end tests, with a Dockerfile")
     dockerfile: RelativePath = Field(default="Dockerfile", description="path in that folder")
+    shared: tuple[RelativePath, ...] = Field(
+        default=(), description="other folders and files of the app that their image is made of, as with components"
+    )
     smoke: str = Field(min_length=1, description="command that a release runs on the built images")
     full: str | None = Field(default=None, description="command that the nightly run uses; none: the same as smoke")
     env: dict[str, str] = Field(default={}, description="environment of the container, such as BASE_URL")
@@ -86,3 +90,18 @@ class EndToEnd(Section):
     shards: int = Field(
         default=1, ge=1, le=16, description="parts of smoke at once; the command finds $SHARD and $SHARDS"
     )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Everything in the app's repository that their image is made of."""
+        return context.paths(self.path, self.shared)
+
+    @property
+    def file(self) -> str:
+        """Where their Dockerfile is in the app's repository."""
+        return context.dockerfile(self.dockerfile, self.paths)
+
+    @property
+    def build(self) -> Build:
+        """How their image is built, with the Dockerfile's place in the context."""
+        return context.in_context(Build(dockerfile=self.dockerfile), self.paths)

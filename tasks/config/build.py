@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from tasks.config.operate import Secret
-from tasks.config.types import Duration, RelativePath, Section
+from tasks.config.types import AbsolutePath, Duration, RelativePath, Section
 from tasks.models import Name
 from tasks.secrets.looks import looks_secret
 
@@ -17,15 +17,6 @@ ImageReference = Annotated[
 ]
 Platform = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/v\d+)?$")]
 Attested = bool | Literal["required"]
-
-
-def _absolute(path: str) -> str:
-    if not path.startswith("/") or not path.isprintable():
-        raise ValueError("must be an absolute path")
-    return path
-
-
-AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 
 
 class Cache(Section):

@@ -34,7 +34,10 @@ class Migrations(Section):
     smoke: str | None = Field(
         default=None, description="command of a released image that says whether it works on the new schema"
     )
-    target: Name = Field(default="test", description="build target that has the migration tool and the app's models")
+    target: Name | None = Field(
+        default="test",
+        description="build target that has the migration tool and the app's models; null: the last stage",
+    )
     accept: dict[str, str] = Field(
         default={}, description="'revision rule object' -> reason; for tools without a place for it"
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from tasks.config.types import Duration, Section, Size
+from tasks.config.types import Duration, Folder, Place, Section, Size
 from tasks.models import Name
 
 MEBIBYTE = 1024**2
@@ -47,7 +47,13 @@ class Suite(Section):
     run: str = Field(
         min_length=1, description="command, run by sh in the container; $JUNIT is where its JUnit file goes"
     )
-    target: Name = Field(default="test", description="build target of the component's Dockerfile it runs in")
+    target: Name | None = Field(
+        default="test", description="build target of the component's Dockerfile it runs in; null: the last stage"
+    )
+    files: dict[Folder, Place] = Field(
+        default={},
+        description="path in the component's folder, or . for all of it -> where it is put in the container; for tests that no image carries",
+    )
     on: Literal["image", "host"] = Field(
         default="image",
         description="image: in a container; host: on the worker itself, where policy.host_suites lets it",
@@ -78,6 +84,8 @@ class Suite(Section):
             raise ValueError(f"services: {', '.join(twice)} is there twice")
         if self.tests and self.shards == 1:
             raise ValueError("tests is for a suite with shards: it says what is divided among them")
+        if self.files and self.on == "host":
+            raise ValueError("files is for suites in containers; on the host the component's folder is there as it is")
         if self.tests and self.on == "host":
             raise ValueError("tests is for suites in containers")
         return self

@@ -50,6 +50,16 @@ def _inside(path: str) -> str:
 
 RelativePath = Annotated[str, AfterValidator(_inside)]
 Folder = Annotated[str, AfterValidator(lambda path: path if path == "." else _inside(path))]
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or not path.isprintable():
+        raise ValueError("must be an absolute path")
+    return path
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+Place = Annotated[AbsolutePath, StringConstraints(pattern=r"[^/]$")]
 ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+$")]
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.config.suites import Limits
+from tasks.containers import files
 from tasks.containers.engine import quietly
-from tasks.containers.files import copy_out, tar
 from tasks.containers.lifetime import created, start
 from tasks.containers.limits import breached, out_of_memory, overfull
 from tasks.containers.watch import Breach, Watch, size
@@ -48,17 +48,21 @@ def run_command(
     log_file: Path | None = None,
     take: Mapping[str, Path] | None = None,
     put: Mapping[str, bytes] | None = None,
+    lay: Mapping[str, bytes] | None = None,
 ) -> Ended:
     """Runs `sh -c command` in a container of its own and streams each line into the log as `name: line`.
 
-    `put` places files (absolute path in the container -> contents) before the start, `take` copies paths out
+    `put` places files (absolute path in the container -> contents) before the start, and `lay` what archives hold (path ->
+    archive with the path's last name); `take` copies paths out
     afterwards (path -> file or folder here); one that is not there is left out, one that is too large stands in
     `left_out`. Nothing of this process's environment reaches the container. Over a limit it is killed, see `breach`.
     """
     argv = ["sh", "-c", command]
     with created(image, network, alias=name, env=env, command=argv, limits=limits, alone=True) as container:
         for path, content in (put or {}).items():
-            container.put_archive(str(Path(path).parent), tar(Path(path).name, content))
+            container.put_archive(str(Path(path).parent), files.tar(Path(path).name, content))
+        for path, archive in (lay or {}).items():
+            files.lay(container, path, archive)
         with closing(container.attach_socket(params={"stdout": 1, "stderr": 1, "stream": 1})) as said:
             start(container)
             with Watch(
@@ -68,7 +72,7 @@ def run_command(
                 code = container.wait()["StatusCode"]
         reach("container:ended")
         breach = watch.breach or (_breach_at_end(container, network, limits) if code else None)
-        left_out = [path for path, place in (take or {}).items() if not copy_out(container, path, place)]
+        left_out = [path for path, place in (take or {}).items() if not files.copy_out(container, path, place)]
     return Ended(exit_code=code, tail=tail, breach=breach, left_out=tuple(left_out))
 
 

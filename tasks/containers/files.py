@@ -29,6 +29,31 @@ def tar(name: str, content: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def lay(container: "Container", place: str, archive: bytes) -> None:
+    """Unpacks an archive beside `place`; folders that are not there above it are made."""
+    _make_folder(container, Path(place).parent)
+    container.put_archive(str(Path(place).parent), archive)
+
+
+def _make_folder(container: "Container", path: Path) -> None:
+    from docker.errors import NotFound
+
+    try:
+        container.put_archive(str(path), tarfile.NUL * tarfile.RECORDSIZE)  # an empty archive: only whether it is there
+    except NotFound:
+        _make_folder(container, path.parent)
+        container.put_archive(str(path.parent), _folder(path.name))
+
+
+def _folder(name: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        info = tarfile.TarInfo(name)
+        info.type, info.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(info)
+    return buffer.getvalue()
+
+
 def copy_out(container: "Container", path: str, destination: Path) -> bool:
     """Copies a file or folder out of a container, masked; what is not there is left out.
 

@@ -84,5 +84,5 @@ def _because(touched: list[str], released: bool) -> str:
 
 
 def _same_tests(mirror: Mirror, config: Config, source: Source, last: Customer) -> bool:
-    path = config.e2e.path if config.e2e else ""
-    return mirror.tree(last.release or "", path) == source.trees[path]
+    paths = config.e2e.paths if config.e2e else ()
+    return all(mirror.tree(last.release or "", path) == source.trees[path] for path in paths)

@@ -39,7 +39,7 @@ def tip(config: Config) -> Source:
 
 def _trees(mirror: Mirror, config: Config, commit: str) -> dict[str, str]:
     """Path that `release.yaml` names -> git id there, empty where nothing is."""
-    end_to_end = [config.e2e.path] if config.e2e else []
+    end_to_end = config.e2e.paths if config.e2e else ()
     paths = sorted({*(path for c in config.components.values() for path in c.paths), *end_to_end})
     return {path: mirror.tree(commit, path) or "" for path in paths}
 

@@ -86,8 +86,8 @@ def _configured(config: Config) -> Iterator[tuple[str, tuple[str, ...], str, Bui
     if config.e2e:
         yield (
             END_TO_END,
-            (config.e2e.path,),
-            f"{config.e2e.path}/{config.e2e.dockerfile}",
+            config.e2e.paths,
+            config.e2e.file,
             Build(dockerfile=config.e2e.dockerfile),
         )
 

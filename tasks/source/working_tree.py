@@ -56,10 +56,12 @@ def _snapshot(mirror: Mirror, root: Path, commit: str) -> str:
 def _committed(mirror: Mirror, tree: str, parent: str) -> str:
     """A commit of the tree in our own mirror, on no branch: all that is read of a commit is then what stands in the files."""
     who = {f"GIT_{role}_{key}": "slipway" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
-    when = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2000-01-01T00:00:00Z")  # the same files, the same id
+    when = dict.fromkeys(
+        ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2000-01-01T00:00:00Z"
+    )  # the same files, the same id
     return mirror.run("commit-tree", tree, "-p", parent, "-m", "files that are not committed", env=who | when)
 
 
 def _paths(config: Config) -> list[str]:
-    end_to_end = [config.e2e.path] if config.e2e else []
+    end_to_end = config.e2e.paths if config.e2e else ()
     return sorted({*(path for c in config.components.values() for path in c.paths), *end_to_end})

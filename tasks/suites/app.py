@@ -14,7 +14,7 @@ from tasks.containers.service import address
 from tasks.errors import ReleaseRefused
 from tasks.models import Image, Reason
 from tasks.output import printable
-from tasks.suites.services import started
+from tasks.suites.services import DATABASE, started, under
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -38,7 +38,7 @@ def start(
         have(image.reference)
     beside = stack.enter_context(started(settings.services, network, config.postgres, Limits()))
     database = stack.enter_context(postgres(network, config.postgres))
-    env = {**beside.env, "DATABASE_URL": database.url}
+    env = {**beside.env, DATABASE: database.url}
     for image in images:
         if command := config.components[image.component].run.migrate:
             _run(config, image, command, "migration", network, env)
@@ -47,7 +47,7 @@ def start(
             _run(config, image, command, "seed", network, env)
     app: App = {}
     for image in images:
-        own = {**config.components[image.component].run.env, **env}
+        own = under(config.components[image.component].run.env, env)
         app[image.component] = stack.enter_context(running(image.reference, network, alias=image.component, env=own))
     for name, container in app.items():
         _wait_until_healthy(config, name, container, network)
@@ -62,7 +62,7 @@ def _run(config: Config, image: Image, command: str, what: str, network: "Networ
         network,
         name=f"{image.component}-{what}",
         timeout_seconds=COMMAND_SECONDS,
-        env={**config.components[image.component].run.env, **env},
+        env=under(config.components[image.component].run.env, env),
     )
     if ended.exit_code:
         ending = "was stopped at its time limit" if ended.timed_out else f"ended with exit code {ended.exit_code}"

@@ -17,6 +17,7 @@ from tasks.suites import app as apps
 from tasks.suites import kept
 from tasks.suites.attempts import NOBODY, environment, settle
 from tasks.suites.files import ARTIFACTS, JUNIT
+from tasks.suites.services import under
 from tasks.suites.verdict import Attempt, SuiteFailed, read
 
 SHARD = re.compile(r" \d+ of (\d+)$")
@@ -114,8 +115,7 @@ def _attempt(
             limits=settings.limits,
             log_file=folder / kept.OUTPUT,
             env={
-                **settings.env,
-                **served,
+                **under(settings.env, served),
                 "JUNIT": JUNIT,
                 "ARTIFACTS": ARTIFACTS,
                 "CI": "true",
@@ -165,7 +165,9 @@ def without_tests(results: Sequence[SuiteResult]) -> list[EndToEndFailed]:
     for result in results:
         if result.component == "e2e" and (shard := SHARD.search(result.suite)):
             shards.setdefault((result.suite[: shard.start()], int(shard[1])), []).append(result)
-    return [_empty(name, own) for (name, number), own in shards.items() if len(own) == number and not any(map(_ran, own))]
+    return [
+        _empty(name, own) for (name, number), own in shards.items() if len(own) == number and not any(map(_ran, own))
+    ]
 
 
 def _ran(result: SuiteResult) -> bool:

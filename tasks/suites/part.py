@@ -22,7 +22,8 @@ from tasks.suites import coverage, durations, junit, kept
 from tasks.suites.attempts import NOBODY, environment, settle
 from tasks.suites.files import ARTIFACTS, COVERAGE, JUNIT, SHARD_TESTS
 from tasks.suites.host import run_on_host
-from tasks.suites.services import Beside, started
+from tasks.suites.laid import laid
+from tasks.suites.services import Beside, started, under
 from tasks.suites.verdict import Attempt, SuiteFailed, read
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def listed(part: Part) -> list[str]:
             limits=settings.limits,
             log_file=folder / kept.OUTPUT,
             take={SHARD_TESTS: folder / "tests"},
+            lay=laid(part.config, part.component, part.tree, settings.files),
         )
         settle(lambda _: read(part.component, part.suite, ended, folder, 0), retries=0)
         return _lines(part, folder / "tests")
@@ -138,7 +140,7 @@ def _in_container(part: Part, network: "Network", folder: Path, beside: Beside, 
         _command(part, failed),
         network,
         name=part.name,
-        env={**settings.env, **beside.env, **_env(part, JUNIT, COVERAGE, ARTIFACTS, SHARD_TESTS), **named},
+        env={**under(settings.env, beside.env), **_env(part, JUNIT, COVERAGE, ARTIFACTS, SHARD_TESTS), **named},
         timeout_seconds=settings.timeout,
         limits=settings.limits,
         log_file=folder / kept.OUTPUT,
@@ -148,6 +150,7 @@ def _in_container(part: Part, network: "Network", folder: Path, beside: Beside, 
             ARTIFACTS: folder / kept.ARTIFACTS,
         },
         put=tests | again,
+        lay=laid(part.config, part.component, part.tree, settings.files),
     )
 
 
@@ -163,7 +166,7 @@ def _on_host(part: Part, _: "Network", folder: Path, beside: Beside, failed: Seq
             _command(part, failed),
             own,
             name=part.name,
-            env={**settings.env, **beside.host_env, **files, "FAILED_TESTS": str(named) if failed else ""},
+            env={**under(settings.env, beside.host_env), **files, "FAILED_TESTS": str(named) if failed else ""},
             timeout_seconds=settings.timeout,
             limits=settings.limits,
             log_file=folder / kept.OUTPUT,

@@ -1,6 +1,6 @@
 """The servers beside one suite, and what its environment says of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.networks import Network
 
+DATABASE = "DATABASE_URL"
+
+
+def under(own: Mapping[str, str], served: Mapping[str, str]) -> dict[str, str]:
+    """What services set, and over it what release.yaml gives: it may say MAIL_HOST in its own way. The database's address is
+    another in each run, so that one is always as it was served.
+    """
+    return {**served, **own, **{name: url for name, url in served.items() if name == DATABASE}}
+
 
 @dataclass
 class Beside:
@@ -25,7 +34,7 @@ class Beside:
 
     def add_database(self, database: Database) -> None:
         """$DATABASE_URL."""
-        self.env["DATABASE_URL"], self.host_env["DATABASE_URL"] = database.url, database.host_url
+        self.env[DATABASE], self.host_env[DATABASE] = database.url, database.host_url
 
     def add(self, service: Service, container: "Container", host: str) -> None:
         """$NAME_HOST and $NAME_PORT."""

@@ -102,7 +102,7 @@ def test_the_metadata_of_code_that_makes_its_engine_at_once_is_read(app: Path, m
     revision(app, 'op.drop_column("orders", "quantity")')
     no_longer_mapped(app, "quantity")
     (app / "database.py").write_text(
-        'import os\nfrom sqlalchemy import Column, Integer, MetaData, Table, create_engine\nmetadata = MetaData()\n'
+        "import os\nfrom sqlalchemy import Column, Integer, MetaData, Table, create_engine\nmetadata = MetaData()\n"
         'Table("orders", metadata, Column("id", Integer))\ncreate_engine(os.environ["DATABASE_URL"])\n'
     )
     (app / "fleet.yaml").write_text("[{customer: dal, revision: '0002', metadata: 'database.py:metadata'}]")

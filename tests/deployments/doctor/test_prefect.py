@@ -99,7 +99,9 @@ def test_deployments_and_the_pool_are_compared_with_this_version(
     assert state(found, "nightly/nightly is as here") == "ok"
     assert state(look(prefect_worker.look, servers.closed, CREDENTIALS), "no worker is online") == "wrong"
     without = [look(room.look, servers.open, None) for room in (prefect_deployments, prefect_worker)]
-    assert [state(without[0], "there is no release/release"), state(without[1], "there is no work pool")] == ["wrong"] * 2
+    assert [state(without[0], "there is no release/release"), state(without[1], "there is no work pool")] == [
+        "wrong"
+    ] * 2
     assert {f.next_step for found in without for f in found} == {"run `slipway server apply`"}
     monkeypatch.setattr(prefect_deployments, "_flow", lambda entrypoint: _other_flow(entrypoint))
     other = look(prefect_deployments.look, servers.closed, CREDENTIALS)

@@ -40,7 +40,7 @@ SMOKE = "python -c 'import urllib.request; print(urllib.request.urlopen(\"http:/
 
 
 ONE_PART_HAS_A_TEST = (
-    "[ $PROJECT$SHARD = chromium1 ] && test='<testcase name=\"a\"/>'; echo \"<testsuite>$test</testsuite>\" > $JUNIT"
+    '[ $PROJECT$SHARD = chromium1 ] && test=\'<testcase name="a"/>\'; echo "<testsuite>$test</testsuite>" > $JUNIT'
 )
 
 
@@ -122,8 +122,19 @@ def test_end_to_end_runs_on_images_that_no_registry_has(app: SimpleNamespace) ->
     assert "e2e: passed: " in done.stdout and "b'1\\n'" in done.stderr
 
 
+def test_a_suite_in_the_last_stage_is_given_files_as_they_are(app: SimpleNamespace) -> None:
+    suite = {"run": "grep 1 /put/here/number.txt", "target": None, "files": {".": "/put/here"}, "retries": 0}
+    app.commit({"api/Dockerfile": "FROM python:3.13-slim\n"})
+    app.configure(suites={"last": suite})
+    assert run(app, "api/last").returncode == 0
+    (app.work / "api" / "number.txt").write_text("2\n")
+    assert run(app, "api/last", "-u").returncode == 1
+
+
 def test_what_is_shared_is_taken_as_it_is_too(app: SimpleNamespace) -> None:
-    app.commit({"api/Dockerfile": "FROM python:3.13-slim AS test\nCOPY . /app/\nWORKDIR /app\n", "lib/number.txt": "1\n"})
+    app.commit(
+        {"api/Dockerfile": "FROM python:3.13-slim AS test\nCOPY . /app/\nWORKDIR /app\n", "lib/number.txt": "1\n"}
+    )
     app.configure(shared=["lib"], suites={"unit": {"run": "grep 1 lib/number.txt", "retries": 0}})
     (app.work / "lib" / "number.txt").write_text("2\n")
     assert run(app, "api/unit").returncode == 0

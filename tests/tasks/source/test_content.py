@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.config.model import Config
+from tasks.errors import ReleaseRefused
 from tasks.git import Mirror
 from tasks.models import Changes, Customer, Deployed, Fleet, ReleaseRequest
 from tasks.source import content
@@ -39,6 +40,7 @@ class World:
     def __init__(self, app: Any) -> None:
         self.app, self.components = app, {name: {**c, "build": {}} for name, c in COMPONENTS.items()}
         self.components["jobs"]["build"] = {"dockerfile": "docker/jobs.Dockerfile"}
+        self.end_to_end: dict[str, Any] = {}
         self.bases = {"python:3.13-slim": ONE, "node:24-slim": ONE}
         self.commit = app.commit(FILES)
 
@@ -50,7 +52,7 @@ class World:
             {
                 "app": {"name": "shop", "repository": self.app.url},
                 "components": {name: {**c, **rest} for name, c in self.components.items()},
-                "e2e": {"path": "e2e", "smoke": "true"},
+                "e2e": {"path": "e2e", "smoke": "true", **self.end_to_end},
                 "gitops": {"repository": self.app.url, "targets": dict.fromkeys(self.components, target)},
                 "rings": [{"name": "all", "customers": "*"}],
                 "rollout": {"versions": {"api": "/version"}},
@@ -105,6 +107,20 @@ def test_a_shared_path_rebuilds_exactly_those_that_depend_on_it(world: World) ->
     assert changed(world.changes(before)) == {"jobs": "docker/jobs.Dockerfile"}
     world.push(**{"docker/jobs.Dockerfile": FILES["docker/jobs.Dockerfile"]})
     assert changed(world.changes(before)) == {}, "the same content again"
+
+
+def test_end_to_end_tests_are_made_of_what_they_share(world: World) -> None:
+    world.end_to_end = {"shared": ["docs", "docker/jobs.Dockerfile"], "dockerfile": "docker/jobs.Dockerfile"}
+    before, key = world.released(), world.changes().end_to_end_key
+    assert not world.changes(before).end_to_end
+    world.push(**{"docs/index.md": "more words\n"})
+    changes = world.changes(before)
+    assert (changed(changes), changes.end_to_end, changes.end_to_end_key == key) == ({}, True, False)
+    world.push(**{"docs/index.md": "words\n", "web/main.js": "1\n"})
+    assert world.changes(before).end_to_end_key == key
+    world.end_to_end["shared"] = ["nowhere"]
+    with pytest.raises(ReleaseRefused, match="there is no nowhere in the app"):
+        world.changes()
 
 
 def test_a_file_that_becomes_a_program_is_other_content(world: World) -> None:

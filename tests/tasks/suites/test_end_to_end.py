@@ -142,6 +142,18 @@ def test_an_app_that_does_not_come_says_why_and_is_no_failed_test(
     assert not isinstance(caught.value, SuiteFailed)
 
 
+def test_app_and_tests_may_name_a_service_in_their_own_way(config: Callable[..., Config], image: Image) -> None:
+    told = 'test "$MAIL_HOST" = {} && test "$MAIL_PORT" = 2500 && test "${{DATABASE_URL%%:*}}" = {}'
+    settings = config(
+        told.format("http://mail:80", "''"),
+        run={"env": {"MAIL_HOST": "smtp", "DATABASE_URL": "nowhere"}},
+        seed={"backend": told.format("smtp", "postgresql")},
+        services=[mail(image)],
+        env={"MAIL_HOST": "http://mail:80"},
+    )
+    assert run_end_to_end(settings, [image], image.reference, "smoke").failed == ()
+
+
 def test_a_unit_suite_is_run_again_by_its_own_command(config: Callable[..., Config], image: Image) -> None:
     again = "grep -qx second $FAILED_TESTS && python suite.py second:pass"
     unit = {"run": "python suite.py first:pass second:fail", "retry": again}

@@ -25,6 +25,12 @@ def test_each_service_is_ready_and_named_in_the_environment() -> None:
     assert (result.failed, result.passed) == ((), 0)
 
 
+def test_a_suites_own_environment_may_name_a_service_otherwise_but_not_the_database() -> None:
+    own = {"DATA_BASE_HOST": "http://data-base:8025", "DATABASE_URL": "nowhere"}
+    told = 'test "$DATA_BASE_HOST" = http://data-base:8025 && test "$DATA_BASE_PORT" = 5432 && test "${DATABASE_URL%%:*}" = postgresql'
+    assert run(told, services=["postgres", service()], env=own).failed == ()
+
+
 def test_a_service_that_ends_says_why() -> None:
     with pytest.raises(
         ReleaseRefused, match=r"(?s)data-base was not ready: ended with exit code [12].*POSTGRES_PASSWORD"
