@@ -78,6 +78,8 @@ def _of(look: Look, config: Config) -> Callable[[], Iterable[Finding]]:
 
 def _all(looks: Sequence[tuple[str, Callable[[], Iterable[Finding]]]], limit_seconds: float) -> Iterator[Finding]:
     """Threads that may be left behind: a server that holds a connection must not hold the answer."""
+    import prefect  # noqa: F401 - two looks that are the first to import it at once stop each other, and it says so
+
     running, deadline = [_start(area, look) for area, look in looks], time.monotonic() + limit_seconds
     for one in running:
         assert one.thread is not None  # noqa: S101 - made in _start

@@ -7,6 +7,7 @@ from deployments.init import rollout as init_rollout
 from deployments.init.found import Found
 from deployments.init.lines import Text, in_flow, scalar
 from tasks.config.app import Component
+from tasks.config.model import Config
 from tasks.gitops.recognised import FoundImage, FoundTarget
 from tasks.source.recognised import FoundComponent, FoundEndToEnd, FoundMigrations, Seen
 
@@ -21,6 +22,7 @@ def write(found: Found) -> str:
     _components(text, found)
     _end_to_end(text, found)
     _migrations(text, found)
+    _postgres(text, found)
     _gitops(text, found)
     _rings(text, found)
     init_rollout.write(text, found)
@@ -66,6 +68,7 @@ def _component(text: Text, found: Found, component: FoundComponent, image: Found
     for note in component.notes:
         text.note(4, note, check=True)
     text.put(4, f"path: {scalar(component.path)}")
+    _shared(text, 4, component.shared, component.why)
     text.value(4, "image", repository(found.name, component.name, image))
     if component.dockerfile != "Dockerfile" or component.target:
         text.put(4, "build:")
@@ -75,6 +78,12 @@ def _component(text: Text, found: Found, component: FoundComponent, image: Found
             text.value(6, "target", component.target)
     _suites(text, component)
     _run(text, component)
+
+
+def _shared(text: Text, indent: int, places: Sequence[str], dockerfile: str) -> None:
+    if places:
+        told = f"what {dockerfile} copies besides; the build is given nothing else"
+        text.put(indent, f"shared: [{', '.join(map(in_flow, places))}]", told)
 
 
 def repository(app: str, component: str, image: FoundImage | None) -> Seen:
@@ -140,12 +149,13 @@ def _suite(text: Text, found: Found, suite: FoundEndToEnd) -> None:
     text.put(2, f"path: {scalar(suite.path)}")
     if suite.dockerfile not in (None, "Dockerfile"):
         text.put(2, f"dockerfile: {scalar(suite.dockerfile or '')}")
+    _shared(text, 2, suite.shared, suite.dockerfile or "")
     text.value(2, "smoke", suite.smoke)
     if suite.full:
         text.value(2, "full", suite.full)
     page = _entry(found.components)
     address = f"http://{page.name}:{page.port.value}"
-    text.put(2, f"env: {{BASE_URL: '{address}'}}", "the component that the tests open", sure=False)
+    text.put(2, f"env: {{{suite.address}: '{address}'}}", "the component that the tests open", sure=False)
     text.gap()
 
 
@@ -170,6 +180,14 @@ def _migrations(text: Text, found: Found) -> None:
         text.gap()
 
 
+def _postgres(text: Text, found: Found) -> None:
+    """The database of tests and checks, where the app names another one than ours."""
+    seen = found.app.postgres
+    if seen and seen.value != Config.model_fields["postgres"].default:
+        text.value(0, "postgres", seen)
+        text.gap()
+
+
 def _tool(text: Text, moved: FoundMigrations) -> None:
     text.put(0, "migrations:", moved.why)
     for note in moved.notes:
@@ -177,7 +195,10 @@ def _tool(text: Text, moved: FoundMigrations) -> None:
     text.put(2, f"component: {moved.component}")
     text.put(2, f"tool: {moved.tool}")
     for key, seen in moved.settings.items():
-        text.value(2, key, seen)
+        if seen.value:
+            text.value(2, key, seen)
+        else:
+            text.put(2, f"{key}: null", seen.why, seen.sure)
 
 
 def _gitops(text: Text, found: Found) -> None:

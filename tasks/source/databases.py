@@ -35,6 +35,16 @@ def migrations(snapshot: Snapshot, component: str, packages: Packages) -> tuple[
     )
 
 
+def postgres(snapshot: Snapshot) -> Seen | None:
+    """The image of PostgreSQL that the repository's compose files start."""
+    files = snapshot.named(r"(docker-)?compose[\w.-]*\.ya?ml")
+    snapshot.load(files)
+    for file in files:
+        if found := re.search(r"^\s*image:\s*[\"']?((?:[\w.-]+/)*postgres:[\w.-]+)", snapshot.text(file), re.MULTILINE):
+            return Seen(value=found[1], why=file)
+    return None
+
+
 def migrate_command(found: FoundMigrations) -> Seen | None:
     """What upgrades a customer's database from the deployed image; none for plain SQL files."""
     if found.tool == "alembic":

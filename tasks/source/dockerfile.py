@@ -9,6 +9,7 @@ PERHAPS_TESTING = ("dev", "development", "builder", "build")
 DEPLOYED = ("production", "prod", "runtime", "release", "final", "runner", "app")
 TARGET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MAX_LINES = 5_000
+MOUNTED = re.compile(r"(?:source|src)=([^\s,]+)")
 HEREDOC = re.compile(r"<<-?[\"']?(\w+)[\"']?")
 Instruction = tuple[str, str]
 
@@ -50,15 +51,26 @@ class Dockerfile:
         """What an instruction says in the deployed stage and those it is made from, the nearest first."""
         return [value for stage in self._line() for key, value in reversed(stage.instructions) if key == keyword]
 
-    def sources(self) -> list[str]:
-        """Paths of the context that COPY and ADD take, in any stage; without those out of other stages."""
+    def _taken(self) -> list[str]:
         found: list[str] = []
         for stage in self.stages:
             for key, value in stage.instructions:
                 if key in ("COPY", "ADD") and "--from" not in value:
                     words = [w for w in re.sub(r"[\[\]\",]", " ", value).split() if not w.startswith("--")]
                     found += [w.removeprefix("./").strip("/") for w in words[:-1]]
-        return [f for f in found if f and f != "." and not set(f) & set("*?$<") and "://" not in f]
+                elif key == "RUN":
+                    binds = [m for m in re.findall(r"--mount=(\S*type=bind\S*)", value) if "from=" not in m]
+                    found += [s.removeprefix("./").strip("/") for m in binds for s in MOUNTED.findall(m)]
+        return [f for f in found if "://" not in f]
+
+    def sources(self) -> list[str]:
+        """Paths of the context that COPY, ADD and mounts take, in any stage; without those out of other stages."""
+        return [f for f in self._taken() if f and f != "." and not set(f) & set("*?$<")]
+
+    @property
+    def copies_more(self) -> bool:
+        """Whether it takes all of the context, or what only a build can tell."""
+        return any(not f or f == "." or set(f) & set("*?$<") for f in self._taken())
 
     def resolve(self, text: str) -> str:
         """The text with ${NAME} replaced by what ARG or ENV says."""

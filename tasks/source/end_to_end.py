@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from tasks.source import dockerfile as dockerfiles
 from tasks.source import packages
+from tasks.source.context import context
 from tasks.source.recognised import FoundEndToEnd, Seen
 from tasks.source.snapshot import Snapshot, joined
 
@@ -46,13 +47,26 @@ def _suite(snapshot: Snapshot, folder: str) -> FoundEndToEnd | None:
     special = [f for f in DOCKERFILES if joined(folder, f) in snapshot.files]
     if not own and not why:
         return None
+    dockerfile = "Dockerfile" if own else next(iter(special), None)
     return FoundEndToEnd(
         path=folder,
-        dockerfile="Dockerfile" if own else next(iter(special), None),
+        dockerfile=dockerfile,
+        shared=_shared(snapshot, joined(folder, dockerfile)) if dockerfile else (),
+        address=_address(snapshot, why),
         smoke=smoke,
         full=full,
         why=why or f"{folder}/",
     )
+
+
+def _shared(snapshot: Snapshot, file: str) -> tuple[str, ...]:
+    return context(snapshot, file, dockerfiles.parse(snapshot.text(file))).shared
+
+
+def _address(snapshot: Snapshot, config: str) -> str:
+    """The variable that Playwright's or Cypress' configuration takes the app's address from."""
+    found = re.search(r"process\.env\.(\w*BASE_?URL\w*)", snapshot.text(config))
+    return found[1] if found else "BASE_URL"
 
 
 def _commands(snapshot: Snapshot, folder: str) -> tuple[Seen, Seen | None, str]:

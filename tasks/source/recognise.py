@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from tasks.git import Mirror
 from tasks.source import addresses, databases, end_to_end, packages, suites
+from tasks.source import context as contexts
 from tasks.source import dockerfile as dockerfiles
 from tasks.source.dockerfile import Dockerfile
 from tasks.source.recognised import (
@@ -23,18 +24,6 @@ NOT_DEPLOYED = (
     *("node_modules", "vendor", "third_party", ".devcontainer", ".github", ".gitlab", ".ci", ".circleci"),
     *(".git", "examples", "example", "samples", "sample", "test", "tests", "testdata", "fixtures", "__tests__"),
     *("hack", "scripts", "docs", "benchmark", "benchmarks"),
-)
-# A Dockerfile in one of these is named by what it builds, or by the folder above.
-FOLDERS_OF_DOCKERFILES = (
-    "docker",
-    "deploy",
-    "deployment",
-    "build",
-    "container",
-    "containers",
-    "infra",
-    ".docker",
-    "ops",
 )
 # Names of repositories that say nothing about the app.
 GENERIC = (
@@ -75,6 +64,7 @@ def recognise_app(repository: str, branch: str = "main") -> RecognisedApp:
         components=components,
         migrations=moved,
         end_to_end=found,
+        postgres=databases.postgres(snapshot),
         left_out=tuple(left_out[:MAX_COMPONENTS]),
     )
 
@@ -129,13 +119,14 @@ def _named(snapshot: Snapshot, files: list[str], app: str) -> dict[str, str]:
 
 
 def _folder_name(file: str, app: str) -> str:
-    parts = [p for p in PurePosixPath(file).parts[:-1] if p not in FOLDERS_OF_DOCKERFILES]
+    parts = [p for p in PurePosixPath(file).parts[:-1] if p not in contexts.FOLDERS_OF_DOCKERFILES]
     return name_of(parts[-1]) if parts else app
 
 
 def _component(snapshot: Snapshot, file: str, name: str) -> FoundComponent:
     dockerfile = dockerfiles.parse(snapshot.text(file))
-    context, notes = _context(snapshot, file, dockerfile)
+    made_of = contexts.context(snapshot, file, dockerfile)
+    context, notes = made_of.path, [made_of.note] if made_of.note else []
     own = str(PurePosixPath(file).parent)
     found = packages.read(snapshot, own)
     found = found if found.language else packages.read(snapshot, context)
@@ -147,6 +138,7 @@ def _component(snapshot: Snapshot, file: str, name: str) -> FoundComponent:
     return FoundComponent(
         name=name,
         path=context,
+        shared=made_of.shared,
         dockerfile=str(PurePosixPath(file).relative_to(context)),
         why=file,
         language=found.language,
@@ -162,25 +154,11 @@ def _component(snapshot: Snapshot, file: str, name: str) -> FoundComponent:
 
 def _no_suites(dockerfile: Dockerfile, file: str) -> str:
     if dockerfile.test_target() is None:
-        return f"no suites: {file} has no build target `test` with the test tools (FROM ... AS test)"
+        return (
+            f"no suites: {file} has no build target `test` with the test tools (FROM ... AS test); where its last stage "
+            "has them: `target: null`, and `files` for tests that it leaves out (docs/testing.md)"
+        )
     return "no suites: no test command that is known was found"
-
-
-def _context(snapshot: Snapshot, file: str, dockerfile: Dockerfile) -> tuple[str, list[str]]:
-    """The folder that COPY means: the Dockerfile's own, or one above it where the copied files are."""
-    own = PurePosixPath(file).parent
-    sources = dockerfile.sources()
-    missing = [s for s in sources if not snapshot.has(joined(str(own), s))]
-    if not missing or str(own) == ".":
-        return str(own), []
-    for above in own.parents:
-        if all(snapshot.has(joined(str(above), s)) for s in sources):
-            note = f"COPY {missing[0]} in {file} means the folder {above}, so that is the build's context"
-            note += "; every change there builds this component anew" if str(above) == "." else ""
-            return str(above), [note]
-    if own.name in FOLDERS_OF_DOCKERFILES:
-        return str(own.parent), [f"{file} is taken to be built from the folder above it"]
-    return str(own), []
 
 
 def _target(dockerfile: Dockerfile, file: str) -> Seen | None:
@@ -209,8 +187,8 @@ def _in_target(moved: FoundMigrations, component: FoundComponent) -> FoundMigrat
     if target:
         seen = Seen(value=target, why=f"a build target of {component.why}", sure=False)
         return moved.model_copy(update={"settings": {**moved.settings, "target": seen}})
-    note = f"the tool runs in a build target `test`, which {component.why} does not have"
-    return moved.model_copy(update={"notes": (*moved.notes, note)})
+    last = Seen(value="", why=f"the last stage of {component.why}, which has no build target `test`", sure=False)
+    return moved.model_copy(update={"settings": {**moved.settings, "target": last}})
 
 
 def _with_migrate(component: FoundComponent, moved: tuple[FoundMigrations, ...]) -> FoundComponent:

@@ -27,7 +27,8 @@ class FoundComponent(Value):
 
     name: Name
     path: str = Field(description="the build's context; . is the whole repository")
-    dockerfile: str = Field(description="path in the context")
+    dockerfile: str = Field(description="path in that folder")
+    shared: tuple[str, ...] = Field(default=(), description="what else of the repository its Dockerfile copies")
     why: str
     language: str = ""
     target: Seen | None = Field(default=None, description="build target to deploy; None: the last stage")
@@ -56,6 +57,8 @@ class FoundEndToEnd(Value):
 
     path: str
     dockerfile: str | None
+    shared: tuple[str, ...] = ()
+    address: str = Field(default="BASE_URL", description="the variable that says where the app is")
     smoke: Seen
     full: Seen | None = None
     why: str
@@ -77,4 +80,5 @@ class RecognisedApp(Value):
     components: tuple[FoundComponent, ...]
     migrations: tuple[FoundMigrations, ...] = ()
     end_to_end: tuple[FoundEndToEnd, ...] = ()
+    postgres: Seen | None = Field(default=None, description="the image of PostgreSQL that the repository names")
     left_out: tuple[LeftOut, ...] = ()

@@ -112,17 +112,43 @@ def test_the_context_is_where_the_copied_files_are(repository: Callable) -> None
         "package.json": "{}",
         "services/api/Dockerfile": "FROM node\nCOPY package.json services/api/ ./\n",
         "services/api/main.js": "",
+        "services/all/Dockerfile": "FROM node\nCOPY package.json services/all/ ./\nCOPY . .\n",
+        "services/all/main.js": "",
         "docker/worker/Dockerfile": "FROM node\nCOPY services/api/main.js .\n",
         "web/Dockerfile": "FROM node\nCOPY index.html .\n",
         "web/index.html": "",
     }
     found = recognised(repository, files)
-    assert {c.name: (c.path, c.dockerfile) for c in found.components} == {
-        "worker": (".", "docker/worker/Dockerfile"),
-        "api": (".", "services/api/Dockerfile"),
-        "web": ("web", "Dockerfile"),
+    assert {c.name: (c.path, c.dockerfile, c.shared) for c in found.components} == {
+        "worker": (".", "docker/worker/Dockerfile", ()),
+        "api": ("services/api", "Dockerfile", ("package.json",)),
+        "all": (".", "services/all/Dockerfile", ()),
+        "web": ("web", "Dockerfile", ()),
     }
-    assert "build's context" in component(found, "api").notes[0]
+    assert "build's context" in component(found, "all").notes[0]
+
+
+def test_what_a_dockerfile_copies_and_mounts_besides_its_folder_is_shared(repository: Callable) -> None:
+    mount = "RUN --mount=type=cache,target=/c --mount=type=bind,source=uv.lock,target=uv.lock \\\n  --mount=from=x,source=no/where uv sync\n"
+    copied = "FROM bun AS pages\nCOPY package.json /app/\nCOPY web/package.json /app/web/\nCOPY ./web /app/web\n"
+    tests = "FROM playwright\nCOPY package.json /app/\nCOPY ./web /app/web\n"
+    files = {
+        "backend/Dockerfile": f"{copied}FROM python\n{mount}COPY ./backend/app /app/\nCOPY --from=pages /app/out /out\n",
+        "backend/app/main.py": "",
+        "web/package.json": "{}",
+        "web/Dockerfile.playwright": tests,
+        "web/playwright.config.ts": "const url = process.env.PAGES_BASE_URL ?? 'http://localhost'",
+        **dict.fromkeys(("package.json", "uv.lock", ".dockerignore"), "{}"),
+        "compose.yml": "services:\n  db:\n    image: 'postgres:18'\n",
+    }
+    found = recognised(repository, files)
+    (only,) = found.components
+    assert (only.path, only.dockerfile) == ("backend", "Dockerfile")
+    assert only.shared == ("package.json", "web", "uv.lock", ".dockerignore")
+    (tested,) = found.end_to_end
+    assert (tested.path, tested.dockerfile) == ("web", "Dockerfile.playwright")
+    assert (tested.shared, tested.address) == (("package.json", ".dockerignore"), "PAGES_BASE_URL")
+    assert found.postgres and (found.postgres.value, found.postgres.why) == ("postgres:18", "compose.yml")
 
 
 def test_a_last_stage_for_tests_is_not_deployed(repository: Callable) -> None:
