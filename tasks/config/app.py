@@ -26,6 +26,9 @@ class App(Section):
 class Run(Section):
     port: int = Field(ge=1, le=65535, description="port the container listens on")
     health: str = Field(default="/health", pattern="^/", description="path that answers 200 once it is ready")
+    starts_within: Duration = Field(
+        default=90, gt=0, description="how long it may take until it is healthy, in end-to-end tests"
+    )
     migrate: str | None = Field(default=None, description="command in the image that upgrades the customer's database")
     env: dict[str, str] = Field(
         default={}, description="environment beside DATABASE_URL, in end-to-end tests, migration checks and the demo"

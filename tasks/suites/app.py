@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.networks import Network
 
-HEALTHY_SECONDS = 90
 COMMAND_SECONDS = 300
 LAST_LINES, KEPT_LINES = 30, 5_000
 App = dict[str, "Container"]
@@ -77,7 +76,7 @@ def _wait_until_healthy(config: Config, name: str, container: "Container", netwo
     import httpx
 
     run, seen = config.components[name].run, "nothing yet"
-    deadline = time.monotonic() + HEALTHY_SECONDS
+    deadline = time.monotonic() + run.starts_within
     while time.monotonic() < deadline:
         container.reload()
         if container.status != "running":
@@ -95,7 +94,7 @@ def _wait_until_healthy(config: Config, name: str, container: "Container", netwo
         Reason(
             what=f"e2e: {name} did not become healthy: {seen}",
             where=f"port {run.port}, {run.health}",
-            next_step="see its last lines",
+            next_step=f"see its last lines; if it is only slow, raise components.{name}.run.starts_within",
         ),
         *last_lines({name: container}),
     )

@@ -122,6 +122,10 @@ def test_each_project_has_its_shards(config: Callable[..., Config]) -> None:
             "(?s)backend did not become healthy: its container is exited.*no such luck",
         ),
         (
+            {"run": {"env": {"SLEEP": "60"}, "starts_within": "1s"}},
+            "(?s)backend did not become healthy: .*refused.*raise components.backend.run.starts_within",
+        ),
+        (
             {"services": [{"env": {"BROKEN": "1"}}]},
             "(?s)service mail was not ready: ended with exit code 1.*no such luck",
         ),
