@@ -94,7 +94,7 @@ def test_one_line_sets_the_image_of_app_and_migration_with_flux(flux: Path) -> N
 
 
 def test_a_release_finds_that_line(repository: Callable, tmp_path: Path) -> None:
-    (whole,) = blocks("README.md")
+    (whole,) = blocks("docs/configuration.md")
     gitops = repository("gitops")
     commit = gitops.commit(FILES)
     settings = {**whole, "gitops": {"repository": gitops.url, "targets": {"backend": [TARGET]}}}
