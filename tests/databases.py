@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import psutil
+from docker.errors import APIError
 
 from tasks import containers
 from tests.ports import free_port
@@ -49,20 +50,32 @@ class Postgres(NamedTuple):
 def postgres(image: str = "postgres:17") -> Iterator[Postgres]:
     """Answers when it is handed over; gone at the end of the block."""
     _remove_left()
-    port = free_port(5500)
-    container = containers.engine().containers.run(
-        image,
-        detach=True,
-        ports={"5432/tcp": ("127.0.0.1", port)},
-        environment={"POSTGRES_USER": "prefect", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "prefect"},
-        labels={LABEL: str(os.getpid())},  # not a run's: what sweeps up after runs of this process must leave it
-    )
+    container, port = _started(image)
     address = f"prefect:{PASSWORD}@127.0.0.1:{port}/prefect"
     try:
         _wait(f"postgresql://{address}")
         yield Postgres(f"postgresql+asyncpg://{address}", container)
     finally:
         container.remove(force=True, v=True)
+
+
+def _started(image: str) -> tuple[Any, int]:
+    """The container and its port, which another test run on this machine may take a moment before."""
+    port = free_port(5500)
+    container = containers.engine().containers.create(
+        image,
+        ports={"5432/tcp": ("127.0.0.1", port)},
+        environment={"POSTGRES_USER": "prefect", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "prefect"},
+        labels={LABEL: str(os.getpid())},  # not a run's: what sweeps up after runs of this process must leave it
+    )
+    try:
+        container.start()
+    except APIError as error:
+        container.remove(force=True, v=True)
+        if "port is already allocated" not in str(error):
+            raise
+        return _started(image)
+    return container, port
 
 
 def _remove_left() -> None:
