@@ -142,7 +142,7 @@ def not_checked(error: Exception) -> ConfigInvalid:
 def explain(rule: RuleName = None, markdown: Markdown = False, as_json: Json = False) -> None:
     """Explain a rule, with an example that it stops and one that it lets pass."""
     from tasks.migrations.rules.every import RULES
-    from tasks.migrations.rules.page import next_step, page
+    from tasks.migrations.rules.page import page, plain
 
     known = {r.name: r for r in RULES}
     if rule and rule not in known:
@@ -150,7 +150,8 @@ def explain(rule: RuleName = None, markdown: Markdown = False, as_json: Json = F
         raise ConfigInvalid.because(f"there is no rule {rule}", "the argument RULE", f"there are {', '.join(like)}")
     chosen = [known[rule]] if rule else list(RULES)
     if as_json:
-        print_json([r.model_dump(mode="json", include=set(EXPLAINED)) | {"next_step": next_step(r)} for r in chosen])
+        words = [{"effect": plain(r.effect), "next_step": plain(r.next_step)} for r in chosen]
+        print_json([r.model_dump(mode="json", include=set(EXPLAINED)) | w for r, w in zip(chosen, words, strict=True)])
     elif markdown:
         sys.stdout.write(page(chosen))
     else:
@@ -158,11 +159,11 @@ def explain(rule: RuleName = None, markdown: Markdown = False, as_json: Json = F
 
 
 def _explain(rules: Iterable[Any]) -> None:
-    from tasks.migrations.rules.page import next_step
+    from tasks.migrations.rules.page import plain
 
     for r in rules:
         out.print(f"[bold]{r.name}[/] ({r.family})", soft_wrap=True)
-        told = {"when": r.condition, "effect": r.effect, "next": next_step(r), "bad": r.bad, "good": r.good}
+        told = {"when": r.condition, "effect": plain(r.effect), "next": plain(r.next_step), "bad": r.bad, "good": r.good}
         say("\n".join(f"  {name + ':':<7} {text}" for name, text in told.items()) + "\n")
 
 

@@ -17,7 +17,7 @@ a transaction. They stand on these tables:
 RULE = """
 ## `{r.name}`
 
-*{r.family}*, {blocks}. When {r.condition}: {r.effect}.
+*{r.family}*, {blocks}. When {r.condition}: {effect}.
 
 Do instead: {next_step}
 
@@ -37,10 +37,10 @@ BLOCKS = {
 
 def page(rules: Sequence[Rule]) -> str:
     """Markdown, rule by rule."""
-    told = [RULE.format(r=r, blocks=BLOCKS[r.blocks], next_step=next_step(r)) for r in rules]
+    told = [RULE.format(r=r, blocks=BLOCKS[r.blocks], effect=plain(r.effect), next_step=plain(r.next_step)) for r in rules]
     return HEAD.format(tables=example.SQL.strip()) + "".join(told)
 
 
-def next_step(rule: Rule) -> str:
-    """What to do instead, of no table in particular."""
-    return rule.next_step.format(table="TABLE", column="COLUMN", new="NEW")
+def plain(words: str) -> str:
+    """A rule's words, of no table in particular."""
+    return words.format(table="TABLE", column="COLUMN", new="NEW")
