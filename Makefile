@@ -14,7 +14,7 @@ demo: setup ## release a sample app to ten customers on real servers; ONCE=1 end
 	@.venv/bin/slipway demo
 
 test: setup ## all tests, on real servers; WORKERS=1 one after the other
-	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: setup ## how long things take, each beside the raw tool
 	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m tests.bench

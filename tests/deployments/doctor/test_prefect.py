@@ -48,10 +48,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
 
 def look(look: Callable[[], Iterator[Finding]], url: str, credentials: str | None) -> dict[str, str]:
     """What is told -> state."""
+    return {f.told: f.state for f in findings(look, url, credentials)}
+
+
+def findings(look: Callable[[], Iterator[Finding]], url: str, credentials: str | None) -> list[Finding]:
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: credentials}):
-        return {f.told: f.state for f in look()}
+        return list(look())
 
 
 def state(found: dict[str, str], words: str) -> str:
@@ -98,11 +102,10 @@ def test_deployments_and_the_pool_are_compared_with_this_version(
     assert state(found, "release/release is as here") == "ok"
     assert state(found, "nightly/nightly is as here") == "ok"
     assert state(look(prefect_worker.look, servers.closed, CREDENTIALS), "no worker is online") == "wrong"
-    without = [look(room.look, servers.open, None) for room in (prefect_deployments, prefect_worker)]
-    assert [state(without[0], "there is no release/release"), state(without[1], "there is no work pool")] == [
-        "wrong"
-    ] * 2
-    assert {f.next_step for found in without for f in found} == {"run `slipway server apply`"}
+    without = [f for room in (prefect_deployments, prefect_worker) for f in findings(room.look, servers.open, None)]
+    told = {f.told: f.state for f in without}
+    assert [state(told, "there is no release/release"), state(told, "there is no work pool")] == ["wrong"] * 2
+    assert {f.next_step for f in without if f.state == "wrong"} == {"run `slipway server apply`"}
     monkeypatch.setattr(prefect_deployments, "_flow", lambda entrypoint: _other_flow(entrypoint))
     other = look(prefect_deployments.look, servers.closed, CREDENTIALS)
     assert state(other, "release/release was deployed by another version") == "wrong"
