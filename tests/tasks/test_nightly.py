@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from prefect import flow
-from prefect.testing.utilities import prefect_test_harness
 
 from tasks import nightly
 from tasks.config.model import Config
@@ -14,6 +13,7 @@ from tasks.images.unused import ImagesNotKnown
 from tasks.models import Answer, Reason, SuiteResult, TestCase, Tested, UnusedImage, Version
 from tasks.reports.night import IMAGES
 from tasks.suites.end_to_end import EndToEndFailed
+from tests.harness import prefect_harness
 from tests.tasks.gitops.conftest_gitops import config_for, digest
 
 CONFIG = config_for("app", "gitops")
@@ -71,7 +71,7 @@ def test_another_dockerfile_of_the_tests_is_another_image(repository: Callable, 
         config = Config.model_validate(settings | {"e2e": e2e})
         return nightly.check_versions(config, [VERSION.model_copy(update={"release": commit})])
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_harness():
         for dockerfile, smoke in (("Dockerfile", "python --version"), ("other.Dockerfile", "node --version")):
             (tested,) = night(dockerfile, smoke)
             assert tested.green, tested.reasons

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from prefect import flow
-from prefect.testing.utilities import prefect_test_harness
 
 from tasks import ring as rings
 from tasks.config.model import Config
 from tasks.git import Mirror
 from tasks.models import Outcome, Release, ReleaseRequest
+from tests.harness import prefect_harness
 from tests.tasks.gitops.conftest_gitops import KUSTOMIZATION, config_for, release_of
 
 NAMES = ("bre", "dal", "fjord")
@@ -24,7 +24,7 @@ NAMES = ("bre", "dal", "fjord")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_harness():
         yield
 
 

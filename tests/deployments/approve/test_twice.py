@@ -11,12 +11,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prefect import flow, get_client
 from prefect.states import Suspended
-from prefect.testing.utilities import prefect_test_harness
 
 from deployments.approve.page import router
 from tasks.config.model import Config
 from tasks.run.approval import form
 from tasks.run.approval_link import link
+from tests.harness import prefect_harness
 from tests.reliability.world import config_for
 
 PLAN = "0123456789ab"
@@ -41,7 +41,7 @@ def config(tmp_path: Path) -> Config:
 @pytest.fixture
 def run() -> Iterator[str]:
     """A run that sleeps for an answer, as Prefect keeps one."""
-    with prefect_test_harness(server_startup_timeout=120), get_client(sync_client=True) as client:
+    with prefect_harness(), get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow(release), "release")
         made = client.create_flow_run_from_deployment(deployment).id
         state: Any = Suspended(timeout_seconds=3600)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,10 @@ from prefect import flow, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.settings import get_current_settings
 from prefect.states import Suspended
-from prefect.testing.utilities import prefect_test_harness
 
 from deployments.approve.command import answered
 from tasks.run.approval import form
+from tests.harness import prefect_harness
 from tests.program import slipway as program
 from tests.terminal import slipway
 
@@ -29,7 +30,7 @@ def release() -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_harness():
         yield str(get_current_settings().api.url)
 
 
@@ -82,6 +83,7 @@ def test_the_plan_is_shown_and_a_yes_is_sent_once(server: str, run: str, command
 def test_without_a_yes_nothing_is_sent(server: str, run: str, typed: str, code: int, told: str) -> None:
     with ask(server, "approve", run) as terminal:
         terminal.see("[y/N]: ")
+        time.sleep(0.5)  # a signal between the prompt and the reading is seen with the next key only, and nobody is that quick
         terminal.type(typed)
         assert terminal.end() == code
     assert told in terminal.shown

@@ -8,15 +8,15 @@ from prefect import flow, get_client, task
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import AwaitingRetry, Cancelling, Crashed, Running
-from prefect.testing.utilities import prefect_test_harness
 
 from tasks.run.going_on import require_going_on
+from tests.harness import prefect_harness
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
     with (
-        prefect_test_harness(server_startup_timeout=120),
+        prefect_harness(),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield

@@ -13,12 +13,12 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import AwaitingRetry, Crashed, Failed, Running
-from prefect.testing.utilities import prefect_test_harness
 
 from tasks.config.model import Config
 from tasks.models import ReleaseRequest
 from tasks.reports import release as report
 from tasks.run import supersede
+from tests.harness import prefect_harness
 from tests.reliability.size import LARGE
 from tests.tasks.gitops.conftest_gitops import config_for
 
@@ -28,7 +28,7 @@ OVERRIDE = {"gate": "freeze", "reason": "urgent", "by": "kari"}
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
     with (
-        prefect_test_harness(server_startup_timeout=120),
+        prefect_harness(),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield

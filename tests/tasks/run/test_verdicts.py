@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.testing.utilities import prefect_test_harness
 
 from tasks import checks, command, containers, settled
 from tasks import gate as gates
@@ -25,6 +24,7 @@ from tasks.settled import NotNeeded
 from tasks.suites.end_to_end import EndToEndFailed
 from tasks.suites.host import run_on_host
 from tasks.suites.verdict import SuiteFailed
+from tests.harness import prefect_harness
 from tests.tasks.gitops.conftest_gitops import config_for
 from tests.tasks.test_gate import IMAGE, RED
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("base_images")
 
 @pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_harness():
         yield
 
 

@@ -10,15 +10,15 @@ import pytest
 from prefect import flow, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Pending, Running, Suspended
-from prefect.testing.utilities import prefect_test_harness
 
 from tasks.run import watchdog
 from tasks.run.watchdog import ATTEMPTS, DEFAULT_FREQUENCY, FREQUENCY, MISSED, PENDING_SECONDS, TAG, Watchdog
+from tests.harness import prefect_harness
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_harness():
         yield
 
 
