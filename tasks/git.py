@@ -125,6 +125,9 @@ class Mirror:
                 )
             except git.GitCommandNotFound as error:
                 raise ConfigInvalid.because("there is no git", "PATH", "install git") from error
+            except (KeyboardInterrupt, SystemExit):
+                _cancel_timers()
+                raise
         if code:
             message = err.strip() if isinstance(err, str) else err.decode("utf-8", "replace").strip()
             raise GitFailed(f"git {arguments[0]}: {message or f'exit code {code}'}", code, message)
@@ -283,3 +286,12 @@ def tidy() -> None:
     sweep()
     for directory in (home() / "mirrors").glob("*"):
         Mirror(directory, "").tidy()
+
+
+def _cancel_timers() -> None:
+    """GitPython leaves the timer of an interrupted command behind, and the program would not end before it has run out."""
+    import threading
+
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer) and getattr(thread.function, "__module__", "") == git.cmd.__name__:
+            thread.cancel()

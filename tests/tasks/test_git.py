@@ -1,8 +1,10 @@
 """Mirrors go on after a git or a Slipway that was killed in the middle, and what those left goes away."""
 
 import os
+import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,3 +104,20 @@ def test_many_packs_become_few_and_no_object_is_lost(repository: Callable[[str],
     assert all(mirror.run_bytes("cat-file", "blob", b) == c for b, c in zip(blobs, waiting, strict=True))
     assert mirror.run("rev-list", "--count", commits[-1]) == str(PACKS + 2)
     assert mirror.fetch("main") == commits[-1]
+
+
+def test_an_interrupt_leaves_no_timer_that_the_program_would_wait_for(tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            signal.setitimer(signal.ITIMER_REAL, 1)
+            with pytest.raises(KeyboardInterrupt):
+                Mirror(tmp_path, "").run("ls-remote", f"http://127.0.0.1:{silent.getsockname()[1]}/a.git")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    waiting = [t for t in threading.enumerate() if isinstance(t, threading.Timer) and not t.finished.is_set()]
+    assert [t for t in waiting if t.function.__module__ == "git.cmd"] == []
