@@ -40,6 +40,7 @@ class RunPage:
     def __init__(self, page: Page, ui: str, run: object) -> None:
         self.page = page
         page.set_default_timeout(PATIENCE_MS)
+        page.add_locator_handler(page.locator(".p-toast__close-btn").first, self._close_toasts)
         page.goto(f"{ui}/runs/flow-run/{run}")
 
     def ask(self) -> Locator:
@@ -48,7 +49,6 @@ class RunPage:
         self.page.get_by_role("button", name="Resume", exact=True).click()
         form = self.page.locator(".p-modal")
         expect(form.get_by_text("Plan Hash")).to_be_visible(timeout=PATIENCE_MS)
-        self._wait_for_toasts()
         return form.locator(".p-modal__card")
 
     def fill(self, **given: str) -> None:
@@ -66,14 +66,12 @@ class RunPage:
 
     def submit(self) -> None:
         """Sends the form."""
-        self._wait_for_toasts()
         with self.page.expect_response(lambda r: r.url.endswith("/resume")) as answer:
             self.page.locator(".p-modal").get_by_role("button", name="Submit").click()
         assert answer.value.ok, answer.value.text()
 
     def submit_nothing(self) -> None:
         """Clicks Submit where the form cannot be sent as it is."""
-        self._wait_for_toasts()
         self.page.locator(".p-modal").get_by_role("button", name="Submit").click()
 
     def retry(self) -> None:
@@ -82,10 +80,9 @@ class RunPage:
         with self.page.expect_response(lambda r: r.url.endswith("/set_state")):
             self.page.locator(".p-modal").get_by_role("button", name="Retry").click()
 
-    def _wait_for_toasts(self) -> None:
-        """What went wrong on the way (a form that was not stored yet) lies over the buttons as long as the mouse is on it."""
-        self.page.mouse.move(0, 0)
-        expect(self.page.locator(".p-toast__card")).to_have_count(0, timeout=PATIENCE_MS)
+    def _close_toasts(self) -> None:
+        """Closes what tells of a step (a form that was not stored yet): it lies over the buttons, and stays while it has the mouse."""
+        self.page.locator(".p-toast__close-btn").evaluate_all("buttons => buttons.forEach(button => button.click())")
 
     def _options(self, field: str) -> Locator:
         """The opened list of a choice. The first click on it may close it again, when it takes the focus."""
