@@ -32,6 +32,25 @@ ELSEWHERE = {
     "curl -s http://127.0.0.1:4280/": "tests/deployments/dashboard/test_pages.py",
     "curl -s https://registry.": "tests/tasks/images",
 }
+# A command of slipway and its options, where no guide does it -> the test that runs it.
+RUN_BY = {
+    "approve --note": "tests/deployments/cli/test_terminal.py",
+    "approve --json --yes": "tests/deployments/cli/test_terminal.py",
+    "dashboard": "tests/deployments/dashboard/served.py",
+    "dashboard --port": "tests/deployments/dashboard/served.py",
+    "doctor": "tests/deployments/test_production.py",
+    "migrations check --fleet --format": "tests/deployments/cli/test_migrations.py",
+    "migrations check --from": "tests/deployments/cli/test_migrations.py",
+    "migrations check --from --tool --upgrade-command": "tests/deployments/cli/test_migrations.py",
+    "migrations explain": "tests/deployments/cli/test_migrations.py",
+    "overrides clear --by --reason": "tests/deployments/cli/test_main.py",
+    "reject --by --note": "tests/flows/test_approval.py",
+    "release --by --override --reason": "tests/deployments/cli/test_terminal.py",
+    "serve --port": "tests/deployments/cli/test_serving.py",
+    "server apply --dry-run": "tests/deployments/server/test_apply.py",
+    "server watch": "tests/deployments/cli/test_serving.py",
+    "test -u": "tests/deployments/trial/test_trial.py",
+}
 # First lines of blocks that are no commands.
 OTHERS = ("location / {", "RUN --mount", "shop: release ")
 
@@ -52,6 +71,22 @@ def told() -> list[tuple[str, str]]:
     return sorted({(n, c) for n, c in [*shown(), *done] if c.startswith("slipway ") and "$(" not in c})
 
 
+def called(line: str) -> str:
+    """Which command of slipway a line calls, and the options that it gives: `approve --note --yes`."""
+    words = shlex.split(re.split(r" [|>] ", line)[0])[1:]
+    command, names = get_command(app), []
+    while isinstance(command, TyperGroup) and words:
+        command, name = command.commands[words[0]], words.pop(0)
+        names.append(name)
+    return " ".join([*names, *sorted({w.partition("=")[0] for w in words if w.startswith("-")})])
+
+
+def done_by_guides() -> set[str]:
+    pages = [steps(p.read_text(encoding="utf-8")) for p in PAGES]
+    lines = [s.text for found in pages for s in found if isinstance(s, Command)]
+    return {called(line) for line in lines if line.startswith("slipway ")}
+
+
 def test_pages_are_read() -> None:
     assert {"README.md", "recovery.md", "production.md"} <= {page for page, _ in shown()}
     assert ("adopt.md", "slipway plan") in told()
@@ -63,6 +98,17 @@ def test_a_command_is_done_somewhere(page: str, command: str) -> None:
     assert command.startswith("slipway ") or places, (
         f"{page}: say in ELSEWHERE which test does `{command}`, or why none"
     )
+
+
+@pytest.mark.parametrize(("page", "command"), sorted({(p, c) for p, c in shown() if c.startswith("slipway ")}))
+def test_a_command_of_slipway_is_run(page: str, command: str) -> None:
+    words = called(command)
+    if words in done_by_guides():
+        return
+    assert words in RUN_BY, f"{page}: let a guide do `{command}`, or say in RUN_BY which test does"
+    test = (ROOT / RUN_BY[words]).read_text(encoding="utf-8")
+    missing = [word for word in words.split() if f'"{word}"' not in test]
+    assert not missing, f"{RUN_BY[words]} runs no {words}: {', '.join(missing)} is not in it"
 
 
 @pytest.mark.parametrize("place", [p for p in ELSEWHERE.values() if p.startswith(("tests/", "docs/"))])
