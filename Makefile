@@ -25,8 +25,8 @@ reliability: setup ## what must hold when everything fails, as figures; LARGE=1 
 mutants: setup ## deliberate faults in the code that writes; each must be caught by a test
 	@.venv/bin/python -m tests.mutants $(ARGS)
 
-lint: setup ## the linter's opinion
-	@.venv/bin/ruff check .
+lint: setup ## what the linter and the formatter say
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check --quiet .
 
 schema: setup ## write deployments/release.schema.json anew
 	@.venv/bin/slipway config schema > deployments/release.schema.json

@@ -5,6 +5,7 @@ Runs the demo in a folder of its own, with the images that this machine has: col
 
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -12,9 +13,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deployments.demo.world import open_world
-from tests import bench_builds, bench_gitops, bench_migrations, bench_receiver, bench_yaml
+from deployments.demo.world import World, open_world
+from tests import bench_builds, bench_gitops, bench_migrations, bench_receiver, bench_release, bench_yaml
 
+CHANGES = 3
 PROGRAM = str(Path(sys.executable).parent / "slipway")
 
 
@@ -46,6 +48,7 @@ def main() -> None:
         report = (world.report / "report.md").read_text()
         print(next((line for line in report.splitlines() if line.startswith("Steps ran")), ""))
         print(f"    {_built(report)} images built, {_ran(report)} suites run, of a release without a change")
+        _one_line(world, env)
         given = {"SLIPWAY_CONFIG": str(world.config), "SLIPWAY_HOME": str(world.home)}
         timed("slipway status, ten customers", [PROGRAM, "status"], 5, **given)
         timed(
@@ -57,6 +60,35 @@ def main() -> None:
     bench_receiver.main()
     bench_migrations.main()
     bench_yaml.main()
+
+
+def _one_line(world: World, env: dict[str, str]) -> None:
+    """Up to the plan, beside the same by hand; each builds a change of its own."""
+    ours, theirs = [], []
+    for number in range(CHANGES):
+        frontend = _image((world.report / "report.md").read_text(), "frontend")
+        bench_release.change_one_line(world, 2 * number)
+        parts = bench_release.by_hand(world, frontend)
+        theirs.append(sum(parts.values()))
+        bench_release.change_one_line(world, 2 * number + 1)
+        timed("slipway demo, one line of the backend changed", [PROGRAM, "demo"], 1, **env)
+        report = (world.report / "report.md").read_text()
+        ours.append(bench_release.until_plan(report))
+        print(f"    {_built(report)} images built, {_ran(report)} suites run; until the plan {ours[-1]:.1f} s")
+        print(
+            f"    by hand {theirs[-1]:.1f} s: " + ", ".join(f"{name} {s:.1f} s" for name, s in parts.items()),
+            flush=True,
+        )
+    told = f"release {statistics.median(ours):.1f} s, by hand {statistics.median(theirs):.1f} s"
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    print(f"{f'one line up to the plan, median of {CHANGES}':<52} {told}, ratio {ratio:.2f}", flush=True)
+
+
+def _image(report: str, component: str) -> str:
+    found = re.search(rf"^\| {component} \| `([^`]+)` \|", report, re.MULTILINE)
+    if not found:
+        raise RuntimeError(f"the report names no image of {component}")
+    return found[1]
 
 
 def _built(report: str) -> int:

@@ -163,7 +163,13 @@ def _explain(rules: Iterable[Any]) -> None:
 
     for r in rules:
         out.print(f"[bold]{r.name}[/] ({r.family})", soft_wrap=True)
-        told = {"when": r.condition, "effect": plain(r.effect), "next": plain(r.next_step), "bad": r.bad, "good": r.good}
+        told = {
+            "when": r.condition,
+            "effect": plain(r.effect),
+            "next": plain(r.next_step),
+            "bad": r.bad,
+            "good": r.good,
+        }
         say("\n".join(f"  {name + ':':<7} {text}" for name, text in told.items()) + "\n")
 
 

@@ -1,20 +1,17 @@
 """The end of the demo: every customer looked at, a picture of one, the matrix, the report, and what to try next."""
 
-import shutil
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deployments.browser import browser
 from deployments.demo.world import CUSTOMERS, HERE, World
 from deployments.services import PROJECT
 from tasks.config.file import load_config
 from tasks.gitops.fleet import read_fleet
 from tasks.rollout.http import ask
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def show(world: World, run_id: Any, commit: str, state: Any, console: Console) -> bool:
@@ -80,18 +77,15 @@ def _report(run_id: Any) -> str:
 
 def _picture(address: str, path: Any) -> bool:
     """A screenshot by the Chromium that is installed; without one there is no picture, and it is said."""
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error
 
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=browser_path, args=OPTIONS)
-            page = browser.new_page(viewport={"width": 900, "height": 640})
+        with browser() as started:
+            page = started.new_page(viewport={"width": 900, "height": 640})
             page.goto(address)
             page.get_by_test_id("version").wait_for(timeout=15_000)
             page.locator(".summary").wait_for(timeout=15_000)
             page.screenshot(path=path)
-            browser.close()
     except Error:
         return False
     return True

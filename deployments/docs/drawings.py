@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deployments.browser import browser
 from deployments.docs import mermaid_package
-from deployments.docs.browser import browser
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from deployments.docs.browser import browser
+from deployments.browser import browser
 from deployments.docs.drawings import FENCE, Pencil
 
 ROOT = Path(__file__).parents[2]

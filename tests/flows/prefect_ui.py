@@ -1,31 +1,14 @@
 """Prefect's own UI in a real browser: the page of one run, and what a person does there."""
 
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE_MS = 120_000
 CLICKS = 5
 # Where pictures for the documentation go: SLIPWAY_PICTURES=docs/images; none are made without it.
 PICTURES = os.environ.get("SLIPWAY_PICTURES", "")
-
-
-@contextmanager
-def browser() -> Iterator[Any]:
-    """The Chromium that is installed."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=OPTIONS)
-        try:
-            yield started
-        finally:
-            started.close()
 
 
 def picture(shown: Page | Locator, name: str) -> None:

@@ -13,12 +13,13 @@ from playwright.sync_api import expect
 
 from deployments import services
 from deployments.approve import command as approve
+from deployments.browser import browser
 from tasks.config.file import load_config
 from tasks.config.model import Config
 from tasks.errors import ReleaseRefused
 from tasks.run import approval_link
 from tests.flows.asked import PATIENCE_SECONDS, Customers, Release, Servers, begin, deploy
-from tests.flows.prefect_ui import PATIENCE_MS, RunPage, browser, picture
+from tests.flows.prefect_ui import PATIENCE_MS, RunPage, picture
 from tests.ports import free_port
 from tests.program import slipway
 

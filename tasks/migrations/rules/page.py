@@ -37,7 +37,9 @@ BLOCKS = {
 
 def page(rules: Sequence[Rule]) -> str:
     """Markdown, rule by rule."""
-    told = [RULE.format(r=r, blocks=BLOCKS[r.blocks], effect=plain(r.effect), next_step=plain(r.next_step)) for r in rules]
+    told = [
+        RULE.format(r=r, blocks=BLOCKS[r.blocks], effect=plain(r.effect), next_step=plain(r.next_step)) for r in rules
+    ]
     return HEAD.format(tables=example.SQL.strip()) + "".join(told)
 
 

@@ -83,7 +83,9 @@ def test_the_plan_is_shown_and_a_yes_is_sent_once(server: str, run: str, command
 def test_without_a_yes_nothing_is_sent(server: str, run: str, typed: str, code: int, told: str) -> None:
     with ask(server, "approve", run) as terminal:
         terminal.see("[y/N]: ")
-        time.sleep(0.5)  # a signal between the prompt and the reading is seen with the next key only, and nobody is that quick
+        time.sleep(
+            0.5
+        )  # a signal between the prompt and the reading is seen with the next key only, and nobody is that quick
         terminal.type(typed)
         assert terminal.end() == code
     assert told in terminal.shown

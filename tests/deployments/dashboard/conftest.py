@@ -1,7 +1,6 @@
 """Two fleets, of ten and of a thousand customers, each served by `slipway dashboard`; made once for all tests here."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments.browser import browser as chromium
 from tests.deployments.dashboard.fleet import NAMES, SUBJECTS, storied
 from tests.deployments.dashboard.served import HOSTILE, LONG, served
 
@@ -56,17 +56,13 @@ def client(ten: SimpleNamespace) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")  # Playwright has an event loop running as long as it lives
 def browser() -> Iterator[Any]:
     """A real browser; without one tests are skipped on a laptop and fail in CI."""
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error
 
-    from deployments.demo.ending import BROWSERS, OPTIONS
-
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with sync_playwright() as playwright:
+    with ExitStack() as stack:
         try:
-            started = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+            started = stack.enter_context(chromium())
         except Error as error:
             if os.environ.get("CI"):
                 raise
             pytest.skip(str(error))
         yield started
-        started.close()

@@ -1,7 +1,6 @@
 """Makes the pictures of docs/dashboard.md: `python tests/deployments/dashboard/pictures.py`. Ten customers, real servers, a real browser."""
 
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 from deployments import services  # noqa: E402
-from deployments.demo.ending import BROWSERS, OPTIONS  # noqa: E402
+from deployments.browser import browser  # noqa: E402
 from tests.deployments.dashboard.fleet import storied  # noqa: E402
 from tests.deployments.dashboard.served import served  # noqa: E402
 from tests.ports import free_port  # noqa: E402
@@ -49,8 +48,6 @@ def recorded_run() -> str:
 
 def take(address: str, commit: str, customer: str) -> None:
     """One picture each, small enough for a repository."""
-    from playwright.sync_api import sync_playwright
-
     wanted = [
         ("matrix", "/shop", WIDE, "light"),
         ("matrix-dark", "/shop", WIDE, "dark"),
@@ -61,17 +58,14 @@ def take(address: str, commit: str, customer: str) -> None:
         ("phone", "/shop", PHONE, "light"),
     ]
     IMAGES.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, BROWSERS)), None)
-        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+    with browser() as started:
         for name, place, size, scheme in wanted:
-            page = browser.new_page(viewport=size, color_scheme=scheme)
+            page = started.new_page(viewport=size, color_scheme=scheme)
             page.goto(address + place)
             picture = IMAGES / f"dashboard-{name}.png"
             page.screenshot(path=picture)
             if (bytes_ := picture.stat().st_size) > LIMIT:
                 sys.exit(f"{picture} has {bytes_} bytes, more than {LIMIT}")
-        browser.close()
 
 
 def main() -> None:

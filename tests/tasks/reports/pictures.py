@@ -9,7 +9,7 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 from deployments import services  # noqa: E402
-from deployments.docs.browser import browser  # noqa: E402
+from deployments.browser import browser  # noqa: E402
 from tasks.models import Evidence, SuiteResult, TestCase  # noqa: E402
 from tasks.reports.tests import counted, not_passed  # noqa: E402
 from tasks.suites import kept, pictures  # noqa: E402
