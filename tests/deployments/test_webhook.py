@@ -322,6 +322,7 @@ def test_what_cannot_be_kept_is_not_accepted(world: SimpleNamespace) -> None:
 
 def test_prefect_and_the_receiver_may_be_away_for_a_while(world: SimpleNamespace) -> None:
     """Last: both are others afterwards, on the same disk. What came before another commit of a CI job is left out."""
+    until(lambda: waiting(world) == 0)  # what tests before have sent
     world.server.stop()
     commit = world.repositories["later"].commit({"a": "1"})
     old, new = (world.repositories["bearer"].commit({"a": text}) for text in ("old", "new"))
