@@ -34,11 +34,12 @@ def change_one_line(world: World, number: int) -> str:
 def by_hand(world: World, frontend: str) -> dict[str, float]:
     """What a person would type for the commit in the working copy; seconds of each part. `frontend` is the image that is out there."""
     registry = f"127.0.0.1:{world.settings.registry_port}/shop"
+    told = f"--build-arg=COMMIT={git(world.app, 'rev-parse', 'HEAD')}"
     backend, test, e2e = f"{registry}/backend:by-hand", "by-hand/test", "by-hand/e2e"
     parts: dict[str, float] = {}
     with services.registry(world.registry, world.settings.registry_port) as server:
         server.wait_ready()
-        parts["docker build and push"] = _seconds(lambda: _build(world.app / "backend", backend, push=True))
+        parts["docker build and push"] = _seconds(lambda: _build(world.app / "backend", backend, told, push=True))
         parts["docker build of tests"] = _seconds(lambda: _builds(world, test, e2e))
         parts["pytest, ruff"] = _seconds(lambda: _unit(test))
         parts["Playwright"] = _seconds(lambda: _end_to_end(backend, frontend, e2e))

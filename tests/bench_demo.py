@@ -1,0 +1,108 @@
+"""A release of the demo from push to ten customers: the first one, one without a change, and one line beside the same by hand."""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deployments.demo.world import World, open_world
+from tests import bench_release
+
+CHANGES = 3
+PROGRAM = str(Path(sys.executable).parent / "slipway")
+
+
+def timed(name: str, argv: Sequence[str], times: int = 3, **env: str) -> str:
+    """Runs a command some times, prints minimum and median, returns the last output."""
+    seconds, output = [], ""
+    for _ in range(times):
+        start = time.monotonic()
+        done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=True)
+        seconds.append(time.monotonic() - start)
+        output = done.stdout
+    seconds.sort()
+    print(f"{name:<52} min {seconds[0]:7.2f} s   median {seconds[len(seconds) // 2]:7.2f} s", flush=True)
+    return output
+
+
+def main(folder: Path) -> None:
+    """Prints one line per figure. The demo's world is made in `folder`, and nothing of it stays running."""
+    env = {"SLIPWAY_DEMO_HOME": str(folder), "ONCE": "1"}
+    try:
+        timed("slipway demo, first run with warm image caches", [PROGRAM, "demo"], 1, **env)
+        world = open_world(folder)
+        print(_times(_report(world)))
+        timed("slipway demo, nothing changed", [PROGRAM, "demo"], 1, **env)
+        report = _report(world)
+        print(_times(report))
+        print(f"    {_built(report)} images built, {_ran(report)} suites run, of a release without a change")
+        _one_line(world, env)
+        given = {"SLIPWAY_CONFIG": str(world.config), "SLIPWAY_HOME": str(world.home)}
+        timed("slipway status, ten customers", [PROGRAM, "status"], 5, **given)
+        shown = ["git", "-C", str(world.gitops_remote), "show", "main:README.md"]
+        timed("git show of one file (the raw tool)", shown, 5)
+    finally:
+        _clean(env)
+
+
+def _report(world: World) -> str:
+    return (world.report / "report.md").read_text()
+
+
+def _times(report: str) -> str:
+    return next((line for line in report.splitlines() if line.startswith("Steps ran")), "no times in the report")
+
+
+def _one_line(world: World, env: dict[str, str]) -> None:
+    """Up to the plan, beside the same by hand; each builds a change of its own."""
+    ours, theirs = [], []
+    for number in range(CHANGES):
+        frontend = _image(_report(world), "frontend")
+        bench_release.change_one_line(world, 2 * number)
+        parts = bench_release.by_hand(world, frontend)
+        theirs.append(sum(parts.values()))
+        bench_release.change_one_line(world, 2 * number + 1)
+        timed("slipway demo, one line of the backend changed", [PROGRAM, "demo"], 1, **env)
+        report = _report(world)
+        ours.append(bench_release.until_plan(report))
+        print(f"    {_built(report)} images built, {_ran(report)} suites run; until the plan {ours[-1]:.1f} s")
+        print(
+            f"    by hand {theirs[-1]:.1f} s: " + ", ".join(f"{name} {s:.1f} s" for name, s in parts.items()),
+            flush=True,
+        )
+    told = f"release {statistics.median(ours):.1f} s, by hand {statistics.median(theirs):.1f} s"
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    print(f"{f'one line up to the plan, median of {CHANGES}':<52} {told}, ratio {ratio:.2f}", flush=True)
+
+
+def _image(report: str, component: str) -> str:
+    found = re.search(rf"^\| {component} \| `([^`]+)` \|", report, re.MULTILINE)
+    if not found:
+        raise RuntimeError(f"the report names no image of {component}")
+    return found[1]
+
+
+def _built(report: str) -> int:
+    return len(re.findall(r"\| built( by [^|]*)? \|", report))
+
+
+def _ran(report: str) -> int:
+    """Rows of the table of tests that were not reused from another run."""
+    rows = re.findall(r"^\| [^|]+ \| (?:passed|\d+ failed) \|.*$", report, re.MULTILINE)
+    return sum(not re.search(r"\(\d{4}-\d\d-\d\d\) \|$", row) for row in rows)
+
+
+def _clean(env: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.demo.clean"],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode or not re.search("removed", done.stdout):
+        print(done.stdout + done.stderr)
