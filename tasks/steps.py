@@ -113,6 +113,12 @@ def _of_customers() -> str:
     return f"{what} {names[0]}" if len(names) == 1 else f"{what} {len(names)} customers, {names[0]} to {names[-1]}"
 
 
+def _with_whom() -> str:
+    """`compatibility with fjord`, or `compatibility with aal and 24 more`: who runs one release now."""
+    first, *more = this_task.parameters["running"].customers
+    return f"compatibility with {first}" + (f" and {len(more)} more" if more else "")
+
+
 def _of_part() -> str:
     """`e2e smoke`, or `e2e smoke firefox 1 of 2`."""
     return f"e2e {this_task.parameters['part'].of('smoke')}"
@@ -131,9 +137,7 @@ read_quarantine = task(
 build_image = _check(build.build_image, name="build image", task_run_name="image {change.name}")
 build_target = _check(build.build_target, name="build test image", task_run_name="test image {path}")
 judge_migrations = _check(check.check_migrations, name="check migrations", task_run_name="check migrations")
-judge_compatibility = _check(
-    compatibility.check_compatibility, name="check compatibility", task_run_name="compatibility {running.digest}"
-)
+judge_compatibility = _check(compatibility.check_compatibility, name="check compatibility", task_run_name=_with_whom)
 make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED, **RETRIED)
 edit_customers = task(edit.edit_customers, name="edit", task_run_name=_of_customers, **STORED, **RETRIED)
 soak_until = task(endings.soak_until, name="soak until", task_run_name="soak of ring {ring} begins", **STORED)

@@ -1,6 +1,6 @@
 """A release of one changed line up to its plan, beside what a person types to know the same: `docker build`, `pytest`, Playwright.
 
-By hand is without reuse of tests, one after the other; the release checks migrations, too, which nobody does by hand.
+By hand is one after the other, and without what Slipway knows of runs before.
 """
 
 import os
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from deployments import services
 from deployments.demo.world import World, git
 from tasks.images import builder
 
@@ -37,12 +36,10 @@ def by_hand(world: World, frontend: str) -> dict[str, float]:
     told = f"--build-arg=COMMIT={git(world.app, 'rev-parse', 'HEAD')}"
     backend, test, e2e = f"{registry}/backend:by-hand", "by-hand/test", "by-hand/e2e"
     parts: dict[str, float] = {}
-    with services.registry(world.registry, world.settings.registry_port) as server:
-        server.wait_ready()
-        parts["docker build and push"] = _seconds(lambda: _build(world.app / "backend", backend, told, push=True))
-        parts["docker build of tests"] = _seconds(lambda: _builds(world, test, e2e))
-        parts["pytest, ruff"] = _seconds(lambda: _unit(test))
-        parts["Playwright"] = _seconds(lambda: _end_to_end(backend, frontend, e2e))
+    parts["docker build and push"] = _seconds(lambda: _build(world.app / "backend", backend, told, push=True))
+    parts["docker build of tests"] = _seconds(lambda: _builds(world, test, e2e))
+    parts["pytest, ruff"] = _seconds(lambda: _unit(test))
+    parts["Playwright"] = _seconds(lambda: _end_to_end(backend, frontend, e2e))
     return parts
 
 

@@ -35,9 +35,9 @@ def run_demo(once: bool) -> int:
     with _interruptible(), ExitStack() as stack:
         try:
             world = open_world(demo_folder())
-            _bring_up(world, stack, console)
-            run, commit = _push(world, console)
-            state = _follow(world, run, once, console)
+            bring_up(world, stack, console)
+            run, commit = push(world, console)
+            state = follow(world, run, once, console)
             return _finish(world, run, commit, state, once, console)
         except KeyboardInterrupt:
             console.print("interrupted: taking everything down")
@@ -58,7 +58,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _bring_up(world: World, stack: ExitStack, console: Console) -> None:
+def bring_up(world: World, stack: ExitStack, console: Console) -> None:
     """Starts every server; what takes long starts first and is waited for last."""
     started, settings = time.monotonic(), world.settings
     env = services.worker_environment(world.prefect, settings.prefect_port, world.home, world.config)
@@ -88,7 +88,7 @@ def _cluster(world: World, env: dict[str, str]) -> Any:
     return services.serving("cluster", argv, log_file, env, lambda: b"ready" in log_file.read_bytes())
 
 
-def _push(world: World, console: Console) -> tuple[Any, str]:
+def push(world: World, console: Console) -> tuple[Any, str]:
     """`git push`; when main has the commit already, the same release is asked for again."""
     commit = git(world.app, "rev-parse", "HEAD")
     if (
@@ -150,7 +150,7 @@ def _find_run(commit: str, since: float) -> Any:
     )
 
 
-def _follow(world: World, run: Any, once: bool, console: Console) -> Any:
+def follow(world: World, run: Any, once: bool, console: Console) -> Any:
     """Shows the run until it ends; with `once` the approval is answered as a person's click would be."""
     from prefect import get_client
 
