@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deployments import services
 from deployments.demo.base_images import ensure_base_images
+from deployments.demo.world import SHOP
 from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.images import builder
@@ -20,9 +21,11 @@ from tasks.models import ComponentChange, Image, ReleaseRequest
 from tasks.source.checkout import check_out
 from tests.conftest import Repository
 
-# Dependencies in a layer of their own, the code in the last one: what a backend's Dockerfile does.
+# Dependencies in a layer of their own, the code in the last one: what a backend's Dockerfile does. The demo's own dependencies.
+LOCK = (SHOP / "backend" / "requirements.lock").read_text()
 DOCKERFILE = """FROM python:3.13-slim
-RUN python -m compileall -q -f -x test /usr/local/lib/python3.13 > /dev/null; echo {nonce} > /dependencies
+COPY requirements.lock .
+RUN echo {nonce} && python -m venv /venv && /venv/bin/pip install --no-cache-dir --quiet --require-hashes -r requirements.lock
 COPY main.py /
 """
 CHANGES = 5
@@ -51,7 +54,9 @@ class App:
         """One line of each component's code; with a nonce its dependencies, too."""
         self.number += 1
         files = {f"{n}/main.py": f"print({self.number}, '{n}')\n" for n in ("a", "b")}
-        files |= {f"{n}/Dockerfile": DOCKERFILE.format(nonce=nonce + n) for n in ("a", "b") if nonce}
+        if nonce:
+            files |= {f"{n}/Dockerfile": DOCKERFILE.format(nonce=nonce + n) for n in ("a", "b")}
+            files |= {f"{n}/requirements.lock": LOCK for n in ("a", "b")}
         return self.repository.commit(dict(files))
 
     def build(self, commit: str, name: str, **cache: object) -> Image:
