@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tasks.containers.engine import have
 from tasks.containers.lifetime import running
 from tasks.errors import ServiceUnavailable
 from tasks.failpoints import reach
@@ -28,7 +29,11 @@ class Database(Value):
 
 @contextmanager
 def postgres(network: "Network", image: str) -> Iterator[Database]:
-    """An empty PostgreSQL on the network as `postgres`, in memory and without fsync: quick, and gone afterwards."""
+    """An empty PostgreSQL on the network as `postgres`, in memory and without fsync: quick, and gone afterwards.
+
+    The image is pulled where this Engine does not have it.
+    """
+    have(image)
     password = secrets.token_hex(12)
     env = {"POSTGRES_PASSWORD": password, "POSTGRES_USER": "app", "POSTGRES_DB": "app", "PGDATA": "/scratch/data"}
     command = ["postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]

@@ -108,6 +108,23 @@ def test_postgres_is_empty_and_reached_by_both_addresses() -> None:
     assert ours() == []
 
 
+def test_postgres_comes_from_the_registry_where_the_engine_does_not_have_it(registry_address: str) -> None:
+    image = f"{registry_address}/postgres:17"
+    containers.engine().images.get("postgres:17").tag(image)
+    for line in containers.engine().images.push(image, stream=True, decode=True):
+        assert "error" not in line, line
+    containers.engine().images.remove(image)
+    with private_network("test") as network, postgres(network, image) as database:
+        psycopg.connect(database.host_url).close()
+    containers.engine().images.remove(image, force=True)
+    with (
+        private_network("test") as network,
+        pytest.raises(ServiceUnavailable, match="cannot be pulled"),
+        postgres(network, f"{registry_address}/none:17"),
+    ):
+        pass
+
+
 def test_what_a_killed_process_left_is_found_by_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "killed-run")
     if (child := os.fork()) == 0:
