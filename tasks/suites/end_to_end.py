@@ -101,6 +101,7 @@ def _attempt(
 ) -> Attempt:
     name, start = "-".join(part.of(f"e2e-{which}").split()), time.monotonic()
     whole = settings.full or settings.smoke if which == "full" else settings.smoke
+    command = settings.retry if failed and settings.retry else whole
     folder, (named, put) = kept.folder(name), environment(failed)
     with ExitStack() as stack:
         network = stack.enter_context(private_network("e2e"))
@@ -108,7 +109,7 @@ def _attempt(
         reach("e2e:started")
         ended = run_command(
             tests,
-            settings.retry if failed and settings.retry else whole,
+            command,
             network,
             name=name,
             timeout_seconds=settings.timeout,
@@ -130,7 +131,7 @@ def _attempt(
         reach("e2e:ended")
         # One part of a few tests may have none.
         seconds, empty = time.monotonic() - start, part.shards > 1
-        attempt = read("e2e", part.of(which), ended, folder, seconds, allow_empty=empty)
+        attempt = read("e2e", part.of(which), ended, folder, seconds, wanted="JUNIT" in command, allow_empty=empty)
         if attempt.clean:
             return attempt
         apps.keep_lines(app, folder)

@@ -168,6 +168,13 @@ def test_a_unit_suite_is_run_again_by_its_own_command(config: Callable[..., Conf
     assert caught.value.gate == "suites"
 
 
+def test_a_command_that_leaves_no_file_at_junit_where_it_names_it_has_passed_nothing(
+    config: Callable[..., Config], image: Image
+) -> None:
+    with pytest.raises(EndToEndFailed, match=r"names \$JUNIT, but no file was written there"):
+        run_end_to_end(config(smoke="true $JUNIT"), [image], image.reference, "smoke")
+
+
 def test_old_files_are_removed_run_by_run() -> None:
     old, new = kept.folder("a"), kept.folder("b").parent
     other = kept.runs() / "older-run" / "e2e"
