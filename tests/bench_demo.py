@@ -5,6 +5,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -127,3 +128,8 @@ def _clean(env: dict[str, str]) -> None:
     )
     if done.returncode or not re.search("removed", done.stdout):
         print(done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as made:
+        main(Path(made, "world"))
