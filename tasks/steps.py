@@ -70,6 +70,7 @@ from tasks.run.nothing import nothing_to_release
 from tasks.run.page import run_url
 from tasks.run.question import end_wait as end_wait
 from tasks.run.record import spans
+from tasks.run.stored import remove_old_results
 from tasks.run.turn import turn
 from tasks.run.verdicts import as_long_as_needed
 from tasks.secrets.known import learn_all
@@ -355,11 +356,12 @@ def report(
 
 
 def sweep(config: Config) -> None:
-    """Removes old output and files of tests, and what killed processes left: earlier attempts of this run, and runs that have
-    ended on this server.
+    """Removes old output, files of tests and results of steps, and what killed processes left: earlier attempts of this run,
+    and runs that have ended on this server.
     """
     git.tidy()
     kept.remove_old(config.artifacts.keep)
+    remove_old_results()
     for folder in (home() / "logs", kept.runs()):
         output.tidy(folder, time.time())
     containers.remove_leftovers(containers.run_id())
