@@ -20,7 +20,7 @@ from deployments.demo.world import SHOP, Settings
 from tasks import containers
 from tests.databases import postgres
 from tests.docs.terminal import Reader
-from tests.ports import free_port
+from tests.ports import free_port, free_ports
 
 ROOT = Path(__file__).parents[2]
 CUSTOMERS = ("bre", "dal", "fjord")
@@ -37,10 +37,7 @@ class GuideWorld:
         self.folder, self.home, self.remotes = folder, folder / "home", folder / "git"
         self.database: dict[str, str] = {}
         self.registry, self.prefect = free_port(5600), free_port(4700)
-        self.ports, first = {}, 8601
-        for customer in CUSTOMERS:
-            self.ports[customer] = first = free_port(first)
-            first += 1
+        self.ports = free_ports(CUSTOMERS, 8601)
 
     @property
     def examples(self) -> dict[str, str]:

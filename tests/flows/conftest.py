@@ -19,7 +19,7 @@ from deployments.demo import cluster
 from deployments.demo.world import NO_DIGEST, Settings
 from tasks import containers
 from tests.flows.servers import start_servers
-from tests.ports import free_port
+from tests.ports import free_ports
 
 TICKETS = Path(__file__).parents[1] / "samples" / "tickets"
 CUSTOMERS = ("bre", "dal", "fjord")
@@ -45,10 +45,7 @@ class Product:
 
     def __init__(self, servers: SimpleNamespace, app: Any, gitops: Any, folder: Path) -> None:
         self.servers, self.app, self.gitops, self.folder = servers, app, gitops, folder
-        self.ports, first = {}, 8301
-        for customer in CUSTOMERS:
-            self.ports[customer] = first = free_port(first)
-            first += 1
+        self.ports = free_ports(CUSTOMERS, 8301)
         shutil.copytree(TICKETS, app.work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
         self.first = app.commit({}, "Tickets")
         image = f"{servers.registry}/{folder.name.lower().replace('_', '-').strip('-')}/api"
