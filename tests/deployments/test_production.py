@@ -67,8 +67,7 @@ class Production:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.project = folder, f"slipway-test-{os.getpid()}"
-        first = free_port(14200)
-        self.ui, self.public, self.tls, self.receiver, self.registry = (free_port(first + 20 * n) for n in range(5))
+        self.ui, self.public, self.tls, self.receiver, self.registry = (free_port(14200 + 20 * n) for n in range(5))
 
     def run(self, program: str, *arguments: str, tags: str = "1") -> subprocess.CompletedProcess[bytes]:
         """A program of deployments/, here or, where there is no Docker Compose, in a container that has it."""
