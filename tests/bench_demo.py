@@ -55,6 +55,7 @@ def main(folder: Path) -> None:
         timed("git show of one file (the raw tool)", shown, 5)
     finally:
         _clean(env)
+        bench_release.forget()
 
 
 def _report(world: World) -> str:

@@ -11,15 +11,15 @@ KEPT_SECONDS = 90 * 86400
 """So long after its last step a run may still be retried without doing everything again."""
 
 
-def remove_old_results(now: float | None = None) -> int:
+def remove_old_results() -> int:
     """Removes results that were written three months ago, from the folder that the worker's environment names; returns how many.
 
-    `now` is in seconds since 1970. A run that goes on after that does the steps again that it misses.
+    A run that goes on after that does the steps again that it misses.
     """
     named = os.environ.get(FOLDER)
     if not named:
         return 0
-    before, removed = (time.time() if now is None else now) - KEPT_SECONDS, 0
+    before, removed = time.time() - KEPT_SECONDS, 0
     for path in Path(named).rglob("*"):
         with contextlib.suppress(FileNotFoundError):  # another run sweeps, too
             if path.is_file() and path.stat().st_mtime < before:
