@@ -1,8 +1,10 @@
 """Whole releases of another application than the demo's, on a real Prefect server, worker, registry and Docker Engine."""
 
+import os
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 from prefect.states import AwaitingRetry, Cancelling
 
 from tasks import containers
+from tasks.run import stored
 
 pytestmark = pytest.mark.slow
 BROKEN = 'test("a ticket is refused", () => assert.equal(1, 2));\n'
@@ -33,8 +36,14 @@ def until(true: Callable[[], bool], seconds: float = 60) -> bool:
 
 def test_releases_reach_every_customer_and_change_nothing_they_need_not(product: Any, roll_out: Callable) -> None:
     roll_out()
+    old = Path(product.servers.env[stored.FOLDER], "a-result-of-long-ago")
+    old.parent.mkdir(exist_ok=True)
+    old.touch()
+    os.utime(old, (time.time() - stored.KEPT_SECONDS - 60,) * 2)
     run, state = product.release(product.first)
     assert state.name == "Completed", state.message
+    assert not old.exists()
+    assert any(old.parent.iterdir()), "this run's own stay"
     assert versions(product) == everyone(product, product.first)
     report = product.artifact(run, "release")
     for part in (
