@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-# Tests wait for servers most of the time: two processes keep two cores busy.
-WORKERS = 2
+# Tests wait for servers and for heartbeats most of the time: three processes keep two cores busy.
+WORKERS = 3
 SIZE = $(if $(LARGE),SLIPWAY_RELIABILITY=large)
 .PHONY: help setup demo test bench reliability mutants lint schema docs screenshots lock clean
 
@@ -14,7 +14,7 @@ demo: setup ## release a sample app to ten customers on real servers; ONCE=1 end
 	@.venv/bin/slipway demo
 
 test: setup ## all tests, on real servers; WORKERS=1 one after the other
-	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## how long things take, each beside the raw tool
 	@.venv/bin/python -m deployments.with_docker .venv/bin/python -m tests.bench

@@ -17,6 +17,12 @@ from tasks.secrets import masking  # noqa: E402
 from tests.ports import free_port  # noqa: E402
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: one that begins last would run alone while the other processes have nothing to do."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interrupts() -> None:
     """A shell starts what it puts into the background deaf to Ctrl-C, and children inherit that: those of tests must hear it."""
