@@ -21,6 +21,7 @@ def nightly() -> NightlyReport:
     """Test every version that customers run, and look for drift, debts and leftovers; red when a person should act."""
     config = steps.load_config()
     steps.sweep(config)
+    steps.remove_unused_images(config)
     looked = night.begin(config)
     tested = night.check_versions(config, looked.versions)
     report = night.ask(config, looked, tested)

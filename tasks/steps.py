@@ -4,20 +4,16 @@ A step's result is stored as JSON and found again by its inputs within the same 
 goes on where it stopped. What watches the world is never taken from storage.
 """
 
-import time
 from collections.abc import Callable
 from functools import partial, wraps
 from itertools import chain
 from typing import Any
-from uuid import UUID
 
-from prefect import get_client
 from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
-from prefect.client.schemas.filters import FlowRunFilter
 from prefect.runtime import flow_run as this_run
 from prefect.runtime import task_run as this_task
 
-from tasks import containers, git, output
+from tasks import containers
 from tasks import gate as gates
 from tasks.config import file as configuration
 from tasks.config.model import Config
@@ -33,7 +29,6 @@ from tasks.gitops import plan as plans
 from tasks.gitops import propose as proposals
 from tasks.gitops import ring_commit as ring_commits
 from tasks.gitops import rollback as rollbacks
-from tasks.home import home
 from tasks.images import bases, build, proofs
 from tasks.images.find import find_image
 from tasks.migrations import check, compatibility
@@ -70,7 +65,9 @@ from tasks.run.nothing import nothing_to_release
 from tasks.run.page import run_url
 from tasks.run.question import end_wait as end_wait
 from tasks.run.record import spans
-from tasks.run.stored import remove_old_results
+from tasks.run.sweep import clean_up as clean_up
+from tasks.run.sweep import remove_unused_images as remove_unused_images
+from tasks.run.sweep import sweep as sweep
 from tasks.run.turn import turn
 from tasks.run.verdicts import as_long_as_needed
 from tasks.secrets.known import learn_all
@@ -78,7 +75,7 @@ from tasks.secrets.masking import errors_masked as errors_masked
 from tasks.source import changes as comparing
 from tasks.source import checkout, content
 from tasks.source import quarantine as quarantines
-from tasks.suites import claims, end_to_end, kept, unit
+from tasks.suites import claims, end_to_end, unit
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -353,42 +350,3 @@ def report(
         return superseding.overtaken(request, newer)
     ended = endings.finish(plan.release, outcomes, evidence.forgiven)
     return nothing_to_release(ended, nothing) if nothing else ended
-
-
-def sweep(config: Config) -> None:
-    """Removes old output, files of tests and results of steps, and what killed processes left: earlier attempts of this run,
-    and runs that have ended on this server.
-    """
-    git.tidy()
-    kept.remove_old(config.artifacts.keep)
-    remove_old_results()
-    for folder in (home() / "logs", kept.runs()):
-        output.tidy(folder, time.time())
-    containers.remove_leftovers(containers.run_id())
-    ids = [run for run in containers.labelled_runs() if _is_id(run)]
-    if not ids:
-        return
-    with get_client(sync_client=True) as client:
-        known = client.read_flow_runs(flow_run_filter=FlowRunFilter(id={"any_": ids}))
-    for run in known:
-        if run.state and run.state.is_final():
-            containers.remove_leftovers(str(run.id))
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
-def clean_up(flow: Any, flow_run: Any, state: Any) -> None:
-    """Hook for cancelled and crashed runs (Prefect calls it by these names): removes what they left on the Engine.
-
-    It comes seconds later and in a process of its own: a run that goes on again by then has swept for itself.
-    """
-    with get_client(sync_client=True) as client:
-        now = client.read_flow_run(flow_run.id).state
-    if now is None or now.is_final() or now.type.value == "CANCELLING":
-        containers.remove_leftovers(str(flow_run.id))

@@ -15,11 +15,17 @@ LAST_WORDS_SECONDS = 20
 def prefect_harness() -> Iterator[None]:
     """The server for the length of the block.
 
-    At its end Prefect waits without a limit until logs and events have been taken, also those for servers of tests before, which may be gone.
+    What tells a server of logs and events goes on to the one that it met first, so none of tests before may be left. At the end Prefect waits
+    without a limit until all has been taken, also what is for servers that are gone.
     """
+    _say_last_words()
     with prefect_test_harness(server_startup_timeout=START_SECONDS):
         try:
             yield
         finally:
-            for worker in (APILogWorker, EventsWorker):
-                worker.drain_all(timeout=LAST_WORDS_SECONDS)
+            _say_last_words()
+
+
+def _say_last_words() -> None:
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=LAST_WORDS_SECONDS)

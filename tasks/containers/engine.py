@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tasks.errors import ServiceUnavailable
+from tasks.errors import ReleaseRefused, ServiceUnavailable
 
 if TYPE_CHECKING:
     import docker
@@ -38,14 +38,23 @@ def run_id() -> str:
 
 
 def have(image: str) -> None:
-    """Pulls the image unless this Engine has it. Raises `ServiceUnavailable` when the registry does not hand it out."""
-    from docker.errors import APIError, ImageNotFound
+    """Pulls the image unless this Engine has it.
+
+    Raises `ReleaseRefused` when the registry has none of that name or keeps it from us, `ServiceUnavailable` when it does not answer.
+    """
+    from docker.errors import APIError, ImageNotFound, NotFound
 
     try:
         engine().images.get(image)
     except ImageNotFound:
         try:
             engine().images.pull(image)
+        except NotFound as error:
+            raise ReleaseRefused.because(
+                f"there is no such image, or it may not be pulled: {error.explanation or error}",
+                image,
+                "correct its name, or log in to its registry",
+            ) from error
         except APIError as error:
             raise ServiceUnavailable.because(
                 f"cannot be pulled: {error.explanation or error}", image, "check the registry"
@@ -61,5 +70,5 @@ def quietly(clean_up: Callable[[], object]) -> None:
         clean_up()
     except NotFound:
         return
-    except (DockerException, RequestException) as error:
+    except (DockerException, RequestException, OSError) as error:
         log.warning("left behind: %s", error)

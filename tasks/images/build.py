@@ -78,7 +78,7 @@ def build_target(
     tree = _tree(config, source, (path, *shared))
     name = f"slipway/{config.app.name}-{re.sub('[^a-z0-9]+', '-', path.lower()).strip('-')}-{target or 'last'}:{key or tree}"
     with held(name):
-        if reuse and _is_here(name):
+        if reuse and _take_up(name):
             log.info("%s: test image reused", path)
         else:
             cache = next((c.image for c in config.components.values() if c.path == path), "")
@@ -87,11 +87,12 @@ def build_target(
     return name
 
 
-def _is_here(name: str) -> bool:
+def _take_up(name: str) -> bool:
+    """Whether the image is here. Its name is given once more: the Engine's only record of when it was used (`tidy.py`)."""
     from docker.errors import ImageNotFound
 
     try:
-        engine().images.get(name)
+        engine().images.get(name).tag(name)
     except ImageNotFound:
         return False
     return True

@@ -89,7 +89,8 @@ def _builder(wanted: Wanted, text: str) -> Builder:
 def _argv(wanted: Wanted, builder: Builder, attested: Sequence[str], folder: Path) -> list[str]:
     settings = wanted.settings
     argv = [*builder.command, f"--file={settings.dockerfile}", f"--tag={wanted.tag}"]
-    argv += ["--progress=plain"] if builder.kind != "classic" else []
+    # The classic builder leaves the container of a failed line behind.
+    argv += ["--force-rm"] if builder.kind == "classic" else ["--progress=plain"]
     argv += [f"--target={wanted.target}"] if wanted.target else []
     argv += [*wanted.arguments, *options.options(wanted.name, settings, builder)]
     argv += options.cache_options(wanted.name, settings.cache, wanted.cache, builder, wanted.export)

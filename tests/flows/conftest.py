@@ -30,9 +30,9 @@ UNIT = (
 END_SECONDS = 240
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[SimpleNamespace]:
-    """With the deployments of prefect.yaml, and a worker; started once for all tests."""
+    """With the deployments of prefect.yaml, and a worker; started once for all tests here, and a burden to others if they stayed."""
     with ExitStack() as stack:
         started = start_servers(stack, tmp_path_factory.mktemp("servers"), (4300, 5100))
         services.deploy(started.env)

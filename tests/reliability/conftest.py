@@ -95,9 +95,9 @@ def server(http: GitServer) -> GitServer:
     return http
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def releases(tmp_path_factory: pytest.TempPathFactory, base_images: None) -> Iterator[Releases]:
-    """Releases that are killed or fail, on one server and one registry for all tests."""
+    """Releases that are killed or fail, on one server and one registry for all tests here."""
     folder = tmp_path_factory.mktemp("kill")
     repositories = [folder / "app", folder / "gitops"]
     for path in repositories:

@@ -14,7 +14,7 @@ PLACED = at_places(5) if LARGE else once_at_places()[:: 1 if EACH else 2]
 MOMENTS = at_random(200 if LARGE else 6)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def trial(request: pytest.FixtureRequest, releases: Releases) -> Iterator[Trial]:
     """All cases that are to be run have begun, two at a time; each test waits for its own."""
     given = [_parameters(item).get("case") for item in request.session.items]

@@ -154,6 +154,8 @@ def test_the_classic_builder_tells_the_same(app: SimpleNamespace, monkeypatch: p
         assert [part for part in told if part not in said] == [], said
     said = refused(app, f"{BASE}RUN true && \\\n  echo last words; exit 3\n", CommandFailed)
     assert "line 2" in said and "last words" in said
+    stayed = engine().containers.list(all=True, ignore_removed=True, filters={"status": "exited"})
+    assert [c for c in stayed if "last words" in str(c.attrs["Config"]["Cmd"])] == []
     assert "there is no build target three" in refused(app, f"{BASE[:-1]} AS one\n", target="three")
 
 
