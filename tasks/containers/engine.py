@@ -70,5 +70,5 @@ def quietly(clean_up: Callable[[], object]) -> None:
         clean_up()
     except NotFound:
         return
-    except (DockerException, RequestException, OSError) as error:
+    except (DockerException, RequestException) as error:
         log.warning("left behind: %s", error)

@@ -1,5 +1,6 @@
 """What a run begins and ends with on its machine: old files and what killed runs left on the Engine are removed."""
 
+import logging
 import time
 from functools import partial
 from typing import Any
@@ -10,10 +11,13 @@ from prefect.client.schemas.filters import FlowRunFilter
 
 from tasks import containers, git, output
 from tasks.config.model import Config
+from tasks.containers.engine import quietly
 from tasks.home import home
 from tasks.images import tidy
 from tasks.run.stored import remove_old_results
 from tasks.suites import kept
+
+log = logging.getLogger(__name__)
 
 
 def sweep(config: Config) -> None:
@@ -21,7 +25,10 @@ def sweep(config: Config) -> None:
     and runs that have ended on this server. What cannot be removed is logged and stays.
     """
     for tidied in (git.tidy, partial(kept.remove_old, config.artifacts.keep), remove_old_results, _remove_old_output):
-        containers.quietly(tidied)
+        try:
+            tidied()
+        except (git.GitFailed, OSError) as error:
+            log.warning("left behind: %s", error)
     containers.remove_leftovers(containers.run_id())
     ids = [run for run in containers.labelled_runs() if _is_id(run)]
     if not ids:
@@ -35,7 +42,7 @@ def sweep(config: Config) -> None:
 
 def remove_unused_images(config: Config) -> None:
     """Removes images that no release has used for two weeks from this Engine: at night, when hardly any release begins from them."""
-    containers.quietly(partial(tidy.remove_unused, config))
+    quietly(partial(tidy.remove_unused, config))
 
 
 def _remove_old_output() -> None:
