@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -132,6 +132,16 @@ class Mirror:
             message = err.strip() if isinstance(err, str) else err.decode("utf-8", "replace").strip()
             raise GitFailed(f"git {arguments[0]}: {message or f'exit code {code}'}", code, message)
         return out
+
+    def contents(self, blobs: Iterable[str]) -> Iterator[bytes]:
+        """The bytes of these blobs, in this order, by one git process (`ID blob SIZE\\n CONTENT \\n`: git cat-file, BATCH OUTPUT)."""
+        answer = self.run_bytes("cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in blobs).encode())
+        position = 0
+        while position < len(answer):
+            end = answer.index(b"\n", position)
+            size = int(answer[position:end].split()[2])
+            yield answer[end + 1 : end + 1 + size]
+            position = end + size + 2
 
     def stream(self, *arguments: str) -> Iterator[bytes]:
         """What git prints, piece by piece; git ends when nobody reads on. Raises `GitFailed`."""

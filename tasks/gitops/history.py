@@ -13,7 +13,6 @@ from typing import Literal
 from tasks.git import GitFailed, Mirror
 from tasks.gitops import state
 from tasks.gitops.push import AUTHOR
-from tasks.gitops.tip import blobs_of
 from tasks.gitops.yaml_bytes import MAX_BYTES, CannotEdit
 from tasks.models import CommitId, Hold
 
@@ -199,9 +198,8 @@ class _Reader:
             return
         sizes = self.mirror.run("cat-file", "--batch-check", stdin="".join(f"{b}\n" for b in wanted).encode())
         small = [s[0] for s in map(str.split, sizes.splitlines()) if s[1:2] == ["blob"] and int(s[2]) <= MAX_BYTES]
-        answer = self.mirror.run_bytes("cat-file", "--batch", stdin="".join(f"{b}\n" for b in small).encode())
         self.read |= dict.fromkeys(wanted, UNKNOWN)
-        for blob, content in zip(small, blobs_of(answer), strict=True):
+        for blob, content in zip(small, self.mirror.contents(small), strict=True):
             self.read[blob] = _known(content, names[blob])
 
 

@@ -63,9 +63,8 @@ class Tip:
         """Brings the files that are there, with nothing in the way, into memory by one git process."""
         wanted = [p for p in dict.fromkeys(paths) if self._is_new(p)]
         if wanted:
-            request = "".join(f"{self.entries[p].blob}\n" for p in wanted).encode()
-            answer = self.mirror.run_bytes("cat-file", "--batch", stdin=request)
-            self._contents.update(zip(wanted, blobs_of(answer), strict=True))
+            contents = self.mirror.contents(self.entries[p].blob for p in wanted)
+            self._contents.update(zip(wanted, contents, strict=True))
 
     def content(self, path: str) -> bytes | None:
         """The bytes of a file; None when it is not there, or something is in the way."""
@@ -102,13 +101,3 @@ def _entries(listing: bytes) -> Iterable[tuple[str, Entry]]:
             mode, kind, blob, size = meta.decode().split()
             name = path.decode("utf-8", "surrogateescape")
             yield name, Entry(mode, blob, int(size) if kind == "blob" else 0)
-
-
-def blobs_of(answer: bytes) -> Iterable[bytes]:
-    """`ID blob SIZE\\n CONTENT \\n`, again and again (git cat-file manual, BATCH OUTPUT)."""
-    position = 0
-    while position < len(answer):
-        end = answer.index(b"\n", position)
-        size = int(answer[position:end].split()[2])
-        yield answer[end + 1 : end + 1 + size]
-        position = end + size + 2

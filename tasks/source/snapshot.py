@@ -41,9 +41,8 @@ class Snapshot:
         wanted = [p for p in dict.fromkeys(paths) if p in self.files and p not in self._texts and self._takes(p)]
         if not wanted:
             return
-        request = "".join(f"{self.files[p][0]}\n" for p in wanted).encode()
-        answer = self.mirror.run_bytes("cat-file", "--batch", stdin=request)
-        for path, content in zip(wanted, _blobs(answer), strict=True):
+        contents = self.mirror.contents(self.files[p][0] for p in wanted)
+        for path, content in zip(wanted, contents, strict=True):
             self._texts[path] = content.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
 
     def text(self, path: str) -> str:
@@ -92,13 +91,3 @@ def _regular(listing: bytes) -> Iterator[tuple[str, tuple[str, int]]]:
             continue  # release.yaml is UTF-8 and could not name it
         if mode in ("100644", "100755") and path.isprintable():
             yield path, (blob, int(size))
-
-
-def _blobs(answer: bytes) -> Iterator[bytes]:
-    """`ID blob SIZE\\n CONTENT \\n`, again and again (git cat-file manual, BATCH OUTPUT)."""
-    position = 0
-    while position < len(answer):
-        end = answer.index(b"\n", position)
-        size = int(answer[position:end].split()[2])
-        yield answer[end + 1 : end + 1 + size]
-        position = end + size + 2

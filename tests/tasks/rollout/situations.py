@@ -4,6 +4,7 @@ The objects are as the published types have them; the contract servers refuse a 
 """
 
 import json
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between looks of next to nothing, for tests in which a server's answers change from look to look."""
     monkeypatch.setattr("tasks.rollout.watch.FIRST_PAUSE_SECONDS", 0.005)
     monkeypatch.setattr("tasks.rollout.watch.LONGEST_PAUSE_SECONDS", 0.01)
+
+
+def served(stand_in: Callable[[], Any], token: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A stand-in with its server, and the variable `token` with what it asks for; nobody pauses."""
+    hurry(monkeypatch)
+    monkeypatch.setenv(token, TOKEN)
+    made = stand_in()
+    with made.server:
+        yield made
 
 
 def argocd_document() -> dict[str, Any]:

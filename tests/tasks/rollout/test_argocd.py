@@ -31,9 +31,9 @@ from tests.tasks.rollout.situations import (
     assert_waits,
     carries,
     config_of,
-    hurry,
     operation,
     pod_node,
+    served,
     synced,
 )
 
@@ -71,11 +71,7 @@ class Argo:
 
 @pytest.fixture
 def argo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Argo]:
-    hurry(monkeypatch)
-    monkeypatch.setenv("ARGO_TOKEN", TOKEN)
-    argo = Argo()
-    with argo.server:
-        yield argo
+    yield from served(Argo, "ARGO_TOKEN", monkeypatch)
 
 
 def test_synced_healthy_and_running_is_seen_with_one_request(argo: Argo) -> None:

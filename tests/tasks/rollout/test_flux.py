@@ -23,17 +23,16 @@ from tests.tasks.rollout.situations import (
     PLANNED,
     RELEASE,
     REPOSITORY,
-    TOKEN,
     assert_waits,
     carries,
     condition,
     config_of,
     deployment,
     helm_release,
-    hurry,
     kubernetes_document,
     kustomization,
     pod,
+    served,
     snapshot,
 )
 
@@ -79,11 +78,7 @@ PODS: dict[str, Any] = {"kubernetes": {"workloads": {"backend": {"name": "backen
 
 @pytest.fixture
 def flux(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flux]:
-    hurry(monkeypatch)
-    monkeypatch.setenv("KUBE_TOKEN", TOKEN)
-    flux = Flux()
-    with flux.server:
-        yield flux
+    yield from served(Flux, "KUBE_TOKEN", monkeypatch)
 
 
 def test_applied_and_ready_is_seen(flux: Flux) -> None:

@@ -26,9 +26,9 @@ from tests.tasks.rollout.situations import (
     carries,
     config_of,
     deployment,
-    hurry,
     kubernetes_document,
     pod,
+    served,
 )
 
 DOCUMENT = kubernetes_document()
@@ -79,11 +79,7 @@ def _page(request: Request, items: list[dict[str, Any]]) -> Response:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    hurry(monkeypatch)
-    monkeypatch.setenv("KUBE_TOKEN", TOKEN)
-    cluster = Cluster()
-    with cluster.server:
-        yield cluster
+    yield from served(Cluster, "KUBE_TOKEN", monkeypatch)
 
 
 def test_rolled_out_with_the_planned_digest_in_every_pod_is_seen(cluster: Cluster) -> None:
