@@ -1,6 +1,7 @@
 """The two kinds of error: `ReleaseRefused` (trying again cannot help) and `ServiceUnavailable` (it may)."""
 
 from collections.abc import Iterable
+from typing import Self
 
 from tasks.models import Reason
 from tasks.secrets.masking import mask
@@ -21,7 +22,7 @@ class SlipwayError(Exception):
         super().__init__("\n".join(str(r) for r in self.reasons))
 
     @classmethod
-    def because(cls, what: str, where: str = "", next_step: str = "") -> "SlipwayError":
+    def because(cls, what: str, where: str = "", next_step: str = "") -> Self:
         """One reason as an error."""
         return cls(Reason(what=what, where=where, next_step=next_step))
 
