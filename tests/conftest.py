@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tasks.secrets import masking  # noqa: E402
+from tests.images import forget  # noqa: E402
 from tests.ports import free_port  # noqa: E402
 
 
@@ -120,3 +121,4 @@ def registry_address(tmp_path_factory: pytest.TempPathFactory, docker_engine: ob
     with services.registry(tmp_path_factory.mktemp("registry"), port) as server:
         server.wait_ready()
         yield f"127.0.0.1:{port}"
+    forget(f"127.0.0.1:{port}/")

@@ -20,6 +20,7 @@ from deployments.demo.world import SHOP, Settings
 from tasks import containers
 from tests.databases import postgres
 from tests.docs.terminal import Reader
+from tests.images import forget
 from tests.ports import free_port, free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +96,7 @@ def guide_world(folder: Path) -> Iterator[GuideWorld]:
     with ExitStack() as stack:
         # On SQLite, the server's default, a step may wait a minute for another writer.
         world.database = stack.enter_context(postgres()).settings
+        stack.callback(forget, f"127.0.0.1:{world.registry}/")
         stack.enter_context(services.registry(folder / "registry", world.registry)).wait_ready()
         stack.enter_context(_customers(world))
         yield world

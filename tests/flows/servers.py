@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from deployments import services
 from tests.databases import postgres
+from tests.images import forget
 from tests.ports import free_port
 
 
@@ -21,6 +22,7 @@ def start_servers(stack: ExitStack, folder: Path, ports: tuple[int, int]) -> Sim
     env = services.worker_environment(folder / "prefect", port, home, config)
     database = stack.enter_context(postgres())
     prefect = stack.enter_context(services.prefect_server(folder / "prefect", port, **database.settings))
+    stack.callback(forget, f"127.0.0.1:{registry_port}/")
     stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
     prefect.wait_ready()
     stack.enter_context(temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}))

@@ -23,6 +23,7 @@ from deployments import services
 from deployments.demo.world import NO_DIGEST
 from tasks import containers
 from tasks.git import FETCHING
+from tests.images import forget
 from tests.ports import free_port
 from tests.reliability.attempts import LIMIT_SECONDS, Attempts
 
@@ -246,6 +247,7 @@ def opened(folder: Path, app: Any, gitops: Any) -> Iterator[Releases]:
     env = services.worker_environment(folder / "prefect", port, folder / "home", folder / "release.yaml")
     with ExitStack() as stack:
         server = stack.enter_context(services.prefect_server(folder / "prefect", port))
+        stack.callback(forget, f"127.0.0.1:{registry_port}/")
         stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
         releases = Releases(folder, app, gitops, f"127.0.0.1:{registry_port}", env["PREFECT_API_URL"], free_port(4900))
         stack.enter_context(_customers(releases))
