@@ -3,8 +3,8 @@
 from tasks.containers import engine
 
 
-def forget(prefix: str) -> None:
-    """Removes every image name that begins so."""
+def forget(prefix: str | tuple[str, ...]) -> None:
+    """Removes every image name that begins so; other processes may be removing theirs."""
     from docker.errors import ImageNotFound
 
     for image in engine().api.images():

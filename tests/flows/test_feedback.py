@@ -242,10 +242,11 @@ def objects(repository: Path) -> str:
 
 def images(product: Any) -> list[Any]:
     name = product.settings["components"]["api"]["image"]
-    every = containers.engine().images.list()
+    every = containers.engine().api.images()  # only told of, as others may be removing theirs
     trees = set(product.app.git("log", "--format=%H").split())
     trees = {product.app.git("rev-parse", f"{commit}:api") for commit in trees}
-    found = [i for i in every if any(t.startswith(name) or t.partition(":")[2] in trees for t in i.tags)]
+    ours = [i for i in every if any(t.startswith(name) or t.partition(":")[2] in trees for t in i["RepoTags"] or ())]
+    found = [containers.engine().images.get(i["Id"]) for i in ours]
     assert len(found) >= 3, "tests and app of both commits"
     return found
 

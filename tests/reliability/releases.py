@@ -247,7 +247,6 @@ def opened(folder: Path, app: Any, gitops: Any) -> Iterator[Releases]:
     env = services.worker_environment(folder / "prefect", port, folder / "home", folder / "release.yaml")
     with ExitStack() as stack:
         server = stack.enter_context(services.prefect_server(folder / "prefect", port))
-        stack.callback(forget, f"127.0.0.1:{registry_port}/")
         stack.enter_context(services.registry(folder / "registry", registry_port)).wait_ready()
         releases = Releases(folder, app, gitops, f"127.0.0.1:{registry_port}", env["PREFECT_API_URL"], free_port(4900))
         stack.enter_context(_customers(releases))
@@ -257,7 +256,7 @@ def opened(folder: Path, app: Any, gitops: Any) -> Iterator[Releases]:
             releases.lanes.put(lane)
         server.wait_ready()
         _deploy(releases.api)
-        stack.callback(_remove_images, releases)
+        stack.callback(forget, (f"{releases.registry}/", "slipway/case-", "slipway/tiny-"))
         releases.begin()
         yield releases
 
@@ -297,13 +296,6 @@ def _customers(releases: Releases) -> Iterator[None]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield
         server.shutdown()
-
-
-def _remove_images(releases: Releases) -> None:
-    for image in containers.engine().images.list():
-        for tag in image.tags:
-            if tag.startswith((f"{releases.registry}/", "slipway/case-", "slipway/tiny-")):
-                containers.engine().images.remove(tag, force=True)
 
 
 def _environment(case: Path, home: Path, run: object, failpoint: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ def argv(settings: Build, builder: Builder, *attested: str) -> list[str]:
 def test_each_builder_is_called_its_own_way() -> None:
     common = ["--file=Dockerfile", f"--tag={IMAGE}:t"]
     assert argv(build(), CLIENT) == ["docker", "build", *common, "--progress=plain", "--target=production"]
-    assert argv(build(), CLASSIC) == ["docker", "build", *common, "--target=production"]
+    assert argv(build(), CLASSIC) == ["docker", "build", *common, "--force-rm", "--target=production"]
     buildx = ["docker", "buildx", "build", *common, "--progress=plain", "--target=production"]
     assert argv(build(), CONTAINER) == [*buildx, "--provenance=false", "--load"]
     assert argv(build(), OLD) == [*buildx, "--load"]

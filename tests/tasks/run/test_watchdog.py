@@ -3,22 +3,27 @@
 import contextvars
 import http.server
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from prefect import flow, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL as FLUSH_INTERVAL
 from prefect.states import Cancelling, Pending, Running, Suspended
 
 from tasks.run import watchdog
 from tasks.run.watchdog import ATTEMPTS, DEFAULT_FREQUENCY, FREQUENCY, MISSED, PENDING_SECONDS, TAG, Watchdog
 from tests.harness import prefect_harness
 
+HEARD_SECONDS = 60
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
-    with prefect_harness():
+    # A run's states become events, which are kept in batches: not after five seconds here.
+    with temporary_settings({FLUSH_INTERVAL: 0.1}), prefect_harness():
         yield
 
 
@@ -41,7 +46,20 @@ class Kennel:
         made = self.client.create_flow_run_from_deployment(self.deployment, tags=list(tags)).id
         for state in states:
             self.client.set_flow_run_state(made, state, force=True)
+            self._is_heard(made, state.name)
         return made
+
+    def _is_heard(self, run: Any, state: str) -> None:
+        """Waits until the server can tell of it: what it tells later is a sign of life that nobody meant."""
+        of_run = {"resource": {"id": [f"prefect.flow-run.{run}"]}, "event": {"name": [f"prefect.flow-run.{state}"]}}
+        deadline = time.monotonic() + HEARD_SECONDS
+        while not self._events(of_run):
+            assert time.monotonic() < deadline, f"no event of {state}"
+            time.sleep(0.05)
+
+    def _events(self, wanted: dict[str, Any]) -> list[Any]:
+        answer = self.client._client.post("/events/filter", json={"limit": 1, "filter": wanted})
+        return answer.raise_for_status().json()["events"]
 
     def after(self, seconds: float) -> list[str]:
         self.now += seconds
