@@ -14,6 +14,7 @@ from tasks.failpoints import reach
 from tasks.gitops import freeze as freezing
 from tasks.gitops import propose as proposals
 from tasks.gitops.again import MOVES
+from tasks.gitops.soaked import soak_left
 from tasks.models import (
     Edit,
     Edits,
@@ -68,8 +69,8 @@ def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: Ring
     outcomes, watched = _watch(config, plan.release, commit)
     reach("ring:watched")
     newer = None
-    if commit.created and not request.passes("soak"):
-        outcomes, newer = _soak(config, request, plan.release, ring, commit, outcomes)
+    if not request.passes("soak") and (seconds := _soak_seconds(config, plan, ring, commit)):
+        outcomes, newer = _soak(config, request, plan.release, ring.name, seconds, commit, outcomes)
     outcomes, tip = _put_back(config, plan.release, commit, outcomes)
     stopped = endings.too_many_failures(config, ring.name, outcomes)
     steps.tell_ring(config, request, ring.name, outcomes)
@@ -160,11 +161,20 @@ def _seen(started: Sequence[tuple[list[str], PrefectFuture]]) -> dict[str, Any]:
     return seen
 
 
+def _soak_seconds(config: Config, plan: Plan, ring: RingPlan, commit: RingCommit) -> float:
+    """How long the ring is to soak; what an earlier release wrote has soaked since then, and for nobody where nobody moves behind it."""
+    if commit.created:
+        return ring.soak_seconds
+    behind = plan.rings[[r.name for r in plan.rings].index(ring.name) + 1 :]
+    return soak_left(config, commit, ring.soak_seconds) if any(r.moving for r in behind) else 0.0
+
+
 def _soak(
     config: Config,
     request: ReleaseRequest,
     release: Release,
-    ring: RingPlan,
+    ring: str,
+    seconds: float,
     commit: RingCommit,
     outcomes: tuple[Outcome, ...],
 ) -> tuple[tuple[Outcome, ...], Newer | None]:
@@ -172,10 +182,10 @@ def _soak(
 
     What more failed than may ends the release without it; a newer release that waits ends it early and is answered.
     """
-    if not ring.soak_seconds or endings.too_many_failures(config, ring.name, outcomes):
+    if endings.too_many_failures(config, ring, outcomes):
         return outcomes, None
     try:
-        steps.soak(config, request, ring.name, steps.soak_until(ring.name, ring.soak_seconds))
+        steps.soak(config, request, ring, steps.soak_until(ring, seconds))
     except Overtaken as overtaken:
         return outcomes, overtaken.newer
     return _watch(config, release, commit)[0], None

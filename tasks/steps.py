@@ -17,6 +17,7 @@ from tasks import containers
 from tasks import gate as gates
 from tasks.config import file as configuration
 from tasks.config.model import Config
+from tasks.containers.engine import answering
 from tasks.errors import ServiceUnavailable, SlipwayError
 from tasks.failpoints import reach
 from tasks.forge import pull_request as requests
@@ -99,9 +100,9 @@ def _while_going_on(write: Callable[..., Any]) -> Callable[..., Any]:
     return write_while_going_on
 
 
-def _check(check: Callable[..., Any], **names: Any) -> Any:
+def _check(check: Callable[..., Any], stored: dict[str, Any] = STORED, **names: Any) -> Any:
     """What the gate waits for: it is cancelled when its result is needed no more."""
-    return task(as_long_as_needed(check), **names, **STORED, **RETRIED)
+    return task(as_long_as_needed(answering(check)), **names, **stored, **RETRIED)
 
 
 def _of_customers() -> str:
@@ -133,7 +134,8 @@ read_quarantine = task(
     quarantines.read_quarantine, name="read quarantine", task_run_name="read quarantine", **STORED, **RETRIED
 )
 build_image = _check(build.build_image, name="build image", task_run_name="image {change.name}")
-build_target = _check(build.build_target, name="build test image", task_run_name="test image {path}")
+# A test image is on one Engine only: another attempt may be at one that does not have it, or has it no more.
+build_target = _check(build.build_target, FRESH, name="build test image", task_run_name="test image {path}")
 judge_migrations = _check(check.check_migrations, name="check migrations", task_run_name="check migrations")
 judge_compatibility = _check(compatibility.check_compatibility, name="check compatibility", task_run_name=_with_whom)
 make_plan = task(plans.make_plan, name="make plan", task_run_name="make plan", **STORED, **RETRIED)
@@ -160,6 +162,7 @@ roll_back = task(_while_going_on(rollbacks.put_back), name="roll back", task_run
 
 
 @task(name="find changes", task_run_name="find changes", **STORED, **RETRIED)
+@answering
 def find_changes(config: Config, source: Source, fleet: Fleet) -> Changes:
     """What is new since the last release: content is compared, base images as they are now included."""
     made = content.made_of(config, source)
@@ -167,6 +170,7 @@ def find_changes(config: Config, source: Source, fleet: Fleet) -> Changes:
 
 
 @task(name="find evidence", task_run_name="find evidence", **STORED, **RETRIED)
+@answering
 def find_evidence(config: Config, request: ReleaseRequest, changes: Changes) -> list[SuiteResult]:
     """The suites that passed for the same content before, in whichever run; none when everything is to be tested anew."""
     wanted = [
@@ -228,7 +232,9 @@ def _end_to_end_image(config: Config, request: ReleaseRequest, source: Source, c
 
 run_suite = _check(_run_suite, name="run suite", task_run_name="{change.name} {suite}")
 run_smoke_suite = _check(_run_smoke, name="end to end", task_run_name=_of_part)
-build_end_to_end = _check(_end_to_end_image, name="build test image", task_run_name="test image {config.e2e.path}")
+build_end_to_end = _check(
+    _end_to_end_image, FRESH, name="build test image", task_run_name="test image {config.e2e.path}"
+)
 
 
 def _this_run(config: Config) -> ReusedFrom:

@@ -3,8 +3,8 @@
 import logging
 import os
 from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import ReleaseRefused, ServiceUnavailable
 
@@ -48,7 +48,7 @@ def have(image: str) -> None:
         engine().images.get(image)
     except ImageNotFound:
         try:
-            engine().images.pull(image)
+            _pull(image)
         except NotFound as error:
             raise ReleaseRefused.because(
                 f"there is no such image, or it may not be pulled: {error.explanation or error}",
@@ -56,13 +56,46 @@ def have(image: str) -> None:
                 "correct its name, or log in to its registry",
             ) from error
         except APIError as error:
+            raise _not_pulled(image, str(error.explanation or error)) from error
+
+
+def _pull(image: str) -> None:
+    """Pulls it. What goes wrong on the way is a line of the Engine's answer, which began well."""
+    from docker.utils import parse_repository_tag
+
+    repository, tag = parse_repository_tag(image)
+    for line in engine().api.pull(repository, tag or "latest", stream=True, decode=True):
+        if "error" in line:
+            raise _not_pulled(image, line["error"])
+
+
+def _not_pulled(image: str, because: str) -> ServiceUnavailable:
+    return ServiceUnavailable.because(f"cannot be pulled: {because}", image, "check the registry")
+
+
+def answering(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The same step; that the Engine goes away under it is `ServiceUnavailable`, whichever of its many calls meets that."""
+
+    @wraps(step)
+    def asked(*arguments: Any, **named: Any) -> Any:
+        from docker.errors import APIError, DockerException
+        from requests import RequestException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return step(*arguments, **named)
+        except (RequestException, HTTPError, DockerException) as error:
+            if isinstance(error, APIError) and not error.is_server_error():
+                raise
             raise ServiceUnavailable.because(
-                f"cannot be pulled: {error.explanation or error}", image, "check the registry"
+                f"the Docker Engine did not answer: {error}", "this worker's Docker Engine", "see its log, then retry"
             ) from error
+
+    return asked
 
 
 def quietly(clean_up: Callable[[], object]) -> None:
-    """Cleaning up must not hide why it was needed; what stays is logged and found by its label."""
+    """Cleaning up must not hide why it was needed, also without an Engine; what stays is logged and found by its label."""
     from docker.errors import DockerException, NotFound
     from requests import RequestException
 
@@ -70,5 +103,5 @@ def quietly(clean_up: Callable[[], object]) -> None:
         clean_up()
     except NotFound:
         return
-    except (DockerException, RequestException) as error:
+    except (DockerException, RequestException, ServiceUnavailable) as error:
         log.warning("left behind: %s", error)

@@ -10,9 +10,11 @@ from tasks.errors import ReleaseRefused, ServiceUnavailable, Superseded
 from tasks.git import Mirror
 from tasks.gitops import state
 from tasks.gitops.layout import Layout
+from tasks.gitops.order import Order, app_mirror
+from tasks.gitops.state import State
 from tasks.gitops.tip import Tip
 from tasks.gitops.yaml_bytes import CannotEdit
-from tasks.models import CommitId, Hold, Release
+from tasks.models import CommitId, Release
 
 log = logging.getLogger(__name__)
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -36,7 +38,7 @@ def carries(config: Config, release: Release, commit: CommitId, customer: str, r
         return False
     layout = _layout(config.model_dump_json(), revision)
     if not _has_images(layout, release, customer):
-        raise _departed(layout, release, customer)
+        raise _departed(config, layout, release, customer)
     return True
 
 
@@ -62,8 +64,8 @@ def _states(config: Config, release: Release, revision: str, customer: str) -> b
 def departed(config: Config, release: Release, customers: Sequence[str]) -> dict[str, ReleaseRefused]:
     """The customers for whom the branch says something else than the release by now, each with what: nobody need wait for them.
 
-    A remote that does not answer tells of nobody. Others are
-    `Superseded`, but for who was put back by an earlier attempt: there the release failed, and still has.
+    A remote that does not answer tells of nobody. `Superseded` are who a newer release has reached and who is no customer any
+    more. Others were taken back, by a person or by an earlier attempt of this run: there the release has failed.
     """
     try:
         tip = Mirror.open(config.gitops.repository).fetch(config.gitops.branch)
@@ -74,14 +76,14 @@ def departed(config: Config, release: Release, customers: Sequence[str]) -> dict
         return {}
     layout = _layout(config.model_dump_json(), tip)
     layout.load(customers)
-    return {c: _departed(layout, release, c) for c in customers if not _has_images(layout, release, c)}
+    return {c: _departed(config, layout, release, c) for c in customers if not _has_images(layout, release, c)}
 
 
-def _departed(layout: Layout, release: Release, customer: str) -> ReleaseRefused:
+def _departed(config: Config, layout: Layout, release: Release, customer: str) -> ReleaseRefused:
     kind: type[ReleaseRefused] = Superseded
     try:
         stated = state.of(layout.tip, customer)
-        kind = ReleaseRefused if stated.hold == Hold.after_failure(release.commit) else Superseded
+        kind = ReleaseRefused if _is_taken_back(config, layout, release, stated) else Superseded
         runs = f"is to run {stated.release.commit[:7]}" if stated.release else "has no release"
         held = f", held by {stated.hold.owner}: {stated.hold.reason}" if stated.hold else ""
     except CannotEdit as error:
@@ -91,6 +93,20 @@ def _departed(layout: Layout, release: Release, customer: str) -> ReleaseRefused
         f"GitOps repository at {layout.tip.commit[:7]}",
         "nothing, if it was meant; otherwise release again",
     )
+
+
+def _is_taken_back(config: Config, layout: Layout, release: Release, stated: State) -> bool:
+    """Whether somebody has decided against the release here: what the customer is to run is nothing newer."""
+    if stated.release is None or stated.customer not in layout.with_files:
+        return False
+    try:
+        app = app_mirror(config, release.commit)
+        if not app.has_commit(stated.release.commit):  # another worker released it
+            app.fetch(config.app.branch)
+        return Order(config, release.commit).of(stated.release.commit) != "newer"
+    except ServiceUnavailable as error:  # nobody can tell: a release that failed would stop others
+        log.warning("%s", error)
+        return False
 
 
 def _has_images(layout: Layout, release: Release, customer: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from tasks.config.model import Config
 from tasks.containers import engine
 from tasks.images.lock import held
+from tasks.images.unused import OURS
 
 log = logging.getLogger(__name__)
 KEPT = timedelta(days=14)
@@ -33,9 +34,9 @@ def _names(config: Config, before: datetime) -> Iterator[str]:
 
 
 def _is_ours(config: Config, name: str) -> bool:
-    """An image may have names of others, too."""
-    repository = name.rpartition(":")[0]
-    return repository.startswith(_tests(config)) or repository in _components(config)
+    """An image may have names of others, too, also in a component's repository."""
+    repository, _, tag = name.rpartition(":")
+    return repository.startswith(_tests(config)) or repository in _components(config) and bool(OURS.fullmatch(tag))
 
 
 def _tests(config: Config) -> str:
@@ -43,11 +44,13 @@ def _tests(config: Config) -> str:
 
 
 def _components(config: Config) -> set[str]:
-    return {component.image for component in config.components.values()}
+    """As the Engine lists them: without the registry that it means when none is named."""
+    images = (component.image for component in config.components.values())
+    return {image.removeprefix("docker.io/").removeprefix("library/") for image in images}
 
 
 def _remove(name: str, before: datetime) -> bool:
-    """Whether it was removed. Nobody may build or take it meanwhile; each use gives it its name again (`build.py`)."""
+    """Whether it was removed. Nobody may build or take it meanwhile; who takes up a test image gives it its name again (`build.py`)."""
     from docker.errors import APIError, ImageNotFound
 
     with held(name):

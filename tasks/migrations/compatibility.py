@@ -61,7 +61,7 @@ def check_compatibility(config: Config, commit: str, running: Running, image: st
     settings = config.migrations
     if settings is None:
         raise ValueError("without migrations there is nothing to be compatible with")
-    known = _passed(config, settings, commit, running)
+    known = _passed(config, settings, commit, image, running)
     if known.exists():
         return Compatibility(running=running, reused=True)
     reference = f"{config.components[settings.component].image}@{running.digest}"
@@ -81,11 +81,15 @@ def check_compatibility(config: Config, commit: str, running: Running, image: st
     return Compatibility(running=running, reused=False)
 
 
-def _passed(config: Config, settings: Migrations, commit: str, running: Running) -> Path:
-    """The note that this release passed on these migrations: the same image, the same component, the same commands."""
+def _passed(config: Config, settings: Migrations, commit: str, image: str | None, running: Running) -> Path:
+    """The note that this release passed on these migrations: the same image, the same component, the same commands.
+
+    The name of the image that migrates has its content key: of shared folders, base images and arguments, too.
+    """
     mirror = Mirror.holding(config.app.repository, config.app.branch, commit)
     tree = mirror.tree(commit, config.components[settings.component].path)
     parts = [running.digest, running.head, tree, settings.model_dump(mode="json"), config.env_of_migrations]
+    parts += [image, config.postgres]
     key = json.dumps(parts, sort_keys=True)
     return home() / "compatibility" / hashlib.sha256(key.encode()).hexdigest()
 

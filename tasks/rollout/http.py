@@ -66,9 +66,9 @@ def _version(url: str) -> str:
     try:
         answer = _client().get(url)
         version = answer.json().get("commit") if answer.is_success else None
-    except httpx.TransportError as error:
+    except (httpx.RequestError, httpx.InvalidURL) as error:  # one that cannot be decoded is none
         return f"no answer ({error or type(error).__name__})"
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return "an answer that is not a JSON object"
     return str(version) if version else f"HTTP {answer.status_code} without a commit"
 

@@ -94,7 +94,7 @@ def tell_silent_ends(config: Config, deployment: str) -> list[UUID]:
         silent = [run for run in runs if not _is_told(run)]
     for run in silent:
         _guarded(lambda run=run: _end(config, run, run.state))
-    commit_status.settle(SETTLE_SECONDS)
+        commit_status.settle(SETTLE_SECONDS)  # of several only the newest would be told: they are of different commits
     return [run.id for run in silent]
 
 

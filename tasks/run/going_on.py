@@ -15,23 +15,31 @@ from prefect.exceptions import Abort, PrefectHTTPStatusError
 from prefect.runtime import flow_run as this_run
 from prefect.states import Cancelled
 
+from tasks.errors import ReleaseRefused
+
 log = logging.getLogger(__name__)
 WAIT_SECONDS = 300.0
+AWAY = (httpx.HTTPError, PrefectHTTPStatusError)
 
 
 def require_going_on() -> None:
     """Returns when the server has this attempt of this run as running; asked before each write.
 
     Raises Prefect's `Abort`, which ends the process and leaves the run's state to whoever set it. A server that does not
-    answer is waited for, five minutes at most: a write after Cancel is worse than one that comes late.
+    answer is waited for, five minutes at most, and then `ReleaseRefused`: a write after Cancel is worse than one that comes late.
     """
     if not this_run.id:
         return
-    for attempt in stamina.retry_context(
-        on=(httpx.HTTPError, PrefectHTTPStatusError), attempts=None, timeout=WAIT_SECONDS, wait_max=10
-    ):
-        with attempt, get_client(sync_client=True) as client:
-            _require(client, client.read_flow_run(UUID(str(this_run.id))))
+    try:
+        for attempt in stamina.retry_context(on=AWAY, attempts=None, timeout=WAIT_SECONDS, wait_max=10):
+            with attempt, get_client(sync_client=True) as client:
+                _require(client, client.read_flow_run(UUID(str(this_run.id))))
+    except AWAY as error:
+        raise ReleaseRefused.because(
+            f"the Prefect server has not answered for {WAIT_SECONDS:.0f} s, so nothing is written: {error}",
+            "before a write",
+            "see to the server, then retry this run",
+        ) from error
 
 
 def _require(client: Any, now: Any) -> None:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 def sweep(config: Config) -> None:
     """Removes old output, files of tests, results of steps, and what killed processes left: earlier attempts of this run,
-    and runs that have ended on this server. What cannot be removed is logged and stays.
+    and runs that have ended on this server. What cannot be removed is logged and stays, also where no Engine answers: the steps that need one say so.
     """
     for tidied in (git.tidy, partial(kept.remove_old, config.artifacts.keep), remove_old_results, _remove_old_output):
         try:
@@ -30,7 +30,9 @@ def sweep(config: Config) -> None:
         except (git.GitFailed, OSError) as error:
             log.warning("left behind: %s", error)
     containers.remove_leftovers(containers.run_id())
-    ids = [run for run in containers.labelled_runs() if _is_id(run)]
+    runs: set[str] = set()
+    quietly(lambda: runs.update(containers.labelled_runs()))
+    ids = [run for run in runs if _is_id(run)]
     if not ids:
         return
     with get_client(sync_client=True) as client:

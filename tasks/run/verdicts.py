@@ -76,8 +76,8 @@ def end_checks() -> None:
     What waits for another release, or for its turn to build, begins no more: this process does nothing else from now on.
     """
     settled.settle()
-    containers.remove_leftovers(containers.run_id())
     host.cancel()
+    containers.remove_leftovers(containers.run_id())
 
 
 def _verdict(check: PrefectConcurrentFuture[Any]) -> Any:

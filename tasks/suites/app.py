@@ -83,11 +83,13 @@ def _wait_until_healthy(config: Config, name: str, container: "Container", netwo
             seen = f"its container is {container.status}"
             break
         try:
-            answer = httpx.get(f"http://{address(container, network)}:{run.port}{run.health}", timeout=5)
+            # A proxy of this worker's does not reach a network of this machine.
+            url = f"http://{address(container, network)}:{run.port}{run.health}"
+            answer = httpx.get(url, timeout=5, trust_env=False)
             if answer.is_success:
                 return
             seen = f"HTTP {answer.status_code}"
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             seen = str(error) or type(error).__name__
         time.sleep(0.2)
     raise ReleaseRefused(

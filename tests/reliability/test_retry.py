@@ -26,7 +26,8 @@ PLACES = (
     "soak:ended",
     "report:shown",
 )
-LOOKS = ("verify ", "supersede")  # what customers run now, and who waits, is never taken from storage
+# What customers run now, who waits, and what this Engine has, is never taken from storage.
+LOOKS = ("verify ", "supersede", "test image ")
 
 
 @pytest.fixture(scope="module")

@@ -163,3 +163,20 @@ def test_what_another_run_removes_meanwhile_disturbs_nobody() -> None:
         for other in others:
             other.join()
         containers.remove_leftovers("theirs")
+
+
+def test_an_engine_that_goes_away_under_a_step_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that takes a connection and hangs up is what a restarting Engine is to its clients."""
+    import socket
+
+    from docker import DockerClient
+
+    from tasks.containers.engine import answering
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
+        client = DockerClient(base_url=f"tcp://127.0.0.1:{server.getsockname()[1]}", version="1.41")
+        with pytest.raises(ServiceUnavailable, match="the Docker Engine did not answer"):
+            answering(client.containers.list)()
+    with pytest.raises(APIError, match="no such image|No such image"):
+        answering(containers.engine().images.get)("slipway/none:1")

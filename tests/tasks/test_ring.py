@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,11 +16,15 @@ from prefect import flow
 from tasks import ring as rings
 from tasks.config.model import Config
 from tasks.git import Mirror
-from tasks.models import Outcome, Release, ReleaseRequest
+from tasks.gitops.hold import hold, release_hold
+from tasks.gitops.rollback import rollback
+from tasks.models import Hold, Outcome, Release, ReleaseRequest
 from tests.harness import prefect_harness
 from tests.tasks.gitops.conftest_gitops import KUSTOMIZATION, config_for, release_of
 
 NAMES = ("bre", "dal", "fjord")
+SOAK_SECONDS = 20
+"""More than two releases take one after the other."""
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +167,38 @@ def test_a_remote_that_takes_no_push_ends_with_an_outcome_for_everybody(
     assert named(outcomes) == dict.fromkeys(NAMES, "refused")
     assert "takes no push" in outcomes[0].because
     assert all(o.next_step for o in outcomes)
+
+
+def test_who_is_taken_back_by_a_person_stops_the_rings_behind_whatever_becomes_of_the_hold(fleet: Fleet) -> None:
+    fleet.release(0)
+    fleet.settings["rings"][0]["soak"] = 3
+    person = Thread(target=take_back, args=(fleet,))
+    person.start()
+    outcomes = fleet.release(1, attempts=2, between=lambda: release_hold(fleet.config, ["fjord"], "kari"))
+    person.join()
+    assert named(outcomes) == {"fjord": "failed", "bre": "refused", "dal": "refused"}
+    assert f"it is to run {fleet.commits[0][:7]}" in outcomes[0].because
+    assert fleet.stated("bre")["commit"] == fleet.commits[0]
+
+
+def take_back(fleet: Fleet) -> None:
+    """As soon as the canary has been moved a person puts it back."""
+    while fleet.stated("fjord")["commit"] != fleet.commits[1]:
+        time.sleep(0.05)
+    rollback(fleet.config, ["fjord"], Hold(reason="orders are lost", owner="kari"))
+
+
+def test_a_soak_is_of_the_images_and_only_where_somebody_moves_behind(fleet: Fleet) -> None:
+    fleet.release(0)
+    others = ["bre", "dal"]
+    hold(fleet.config, others, Hold(reason="stocktaking", owner="kari"))
+    assert named(fleet.release(1)) == {"fjord": "promoted", "bre": "held", "dal": "held"}
+    release_hold(fleet.config, others, "kari")
+    fleet.settings["rings"][0]["soak"] = SOAK_SECONDS
+    seen = len(fleet.asked)
+    assert named(fleet.release(1)) == {"fjord": "unchanged", "bre": "promoted", "dal": "promoted"}
+    assert fleet.asked[seen:].count("fjord") == 2, "before the rest of its soak, and after it"
+    fleet.settings["rings"][0]["soak"] = 3600
+    seen = len(fleet.asked)
+    assert set(named(fleet.release(1)).values()) == {"unchanged"}
+    assert fleet.asked[seen:].count("fjord") == 1

@@ -6,7 +6,7 @@ import pytest
 from conftest_gitops import digest, release_of
 from test_commit import file_at_tip, promote
 
-from tasks.errors import Superseded
+from tasks.errors import ReleaseRefused, Superseded
 from tasks.gitops.carries import carries, departed
 from tasks.gitops.rollback import rollback
 from tasks.models import Hold
@@ -43,8 +43,9 @@ def test_what_came_before_or_stands_beside_does_not(released: SimpleNamespace) -
 def test_a_later_commit_with_other_images_does_not_for_that_customer_only(released: SimpleNamespace) -> None:
     text = file_at_tip(released, "customers/dal/values.yaml").replace(digest(1), digest(9))
     later = released.gitops.commit({"customers/dal/values.yaml": text})
-    with pytest.raises(Superseded, match=f"dal: .* no longer has {released.release.commit[:7]}"):
+    with pytest.raises(ReleaseRefused, match=f"dal: .* no longer has {released.release.commit[:7]}") as told:
         still(released, "dal", later)
+    assert not isinstance(told.value, Superseded), "a person's image is no newer release"
     assert still(released, "bre", later)
 
 
@@ -63,5 +64,12 @@ def test_who_departed_from_the_release_is_told_at_once_with_what_it_is_to_run(re
     gone = departed(released.config, released.release, names)
     assert set(gone) == {"dal"}
     assert f"it is to run {released.commits[1][:7]}" in str(gone["dal"])
+    assert isinstance(gone["dal"], Superseded)
     newer = departed(released.config, release_of(released.commits[1], 2), names)
     assert "held by kari: it broke" in str(newer["bre"])
+    assert not isinstance(newer["bre"], Superseded), "it failed there"
+    released.gitops.git("pull", "--quiet", "origin", "main")
+    released.gitops.commit({"customers/dal/values.yaml": None, ".slipway/customers/dal.yaml": None})
+    assert isinstance(departed(released.config, released.release, ["dal"])["dal"], Superseded), (
+        "it is no customer any more"
+    )

@@ -58,10 +58,13 @@ def test_what_is_used_again_counts_from_then(config: Config, images: SimpleNames
 
 
 def test_what_a_container_is_made_of_and_what_others_named_stays(config: Config, images: SimpleNamespace) -> None:
-    engine().images.get(images.deployed).tag(OTHERS)
+    by_hand = f"{images.deployed.rpartition(':')[0]}:hotfix"
+    for name in (OTHERS, by_hand):
+        engine().images.get(images.deployed).tag(name)
     container = engine().containers.create(images.test, "true")
     try:
         assert remove_unused(config, datetime.now(UTC) + timedelta(seconds=1)) == 1
     finally:
         container.remove(force=True)
-    assert there(images.test, images.deployed, OTHERS) == [True, False, True]
+    assert there(images.test, images.deployed, OTHERS, by_hand) == [True, False, True, True]
+    engine().images.remove(by_hand, force=True)

@@ -20,11 +20,13 @@ class Environment:
 
     def __init__(self) -> None:
         self.body, self.status, self.asked = json.dumps({"commit": OLD}), 200, threading.Event()
+        self.encoding = "identity"
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(outer.status)
+                self.send_header("Content-Encoding", outer.encoding)
                 self.end_headers()
                 self.wfile.write(outer.body.encode())
                 outer.asked.set()
@@ -96,6 +98,15 @@ def test_it_waits_until_the_new_version_answers(environment: Environment) -> Non
 def test_answers_that_say_nothing_are_not_passed(environment: Environment, status: int, body: str) -> None:
     environment.status, environment.body = status, body
     with pytest.raises(ServiceUnavailable):
+        verify_customer(config_for(environment.url), RELEASE, "bre")
+
+
+def test_an_answer_that_cannot_be_decoded_or_is_too_deep_is_none(environment: Environment) -> None:
+    environment.encoding = "gzip"
+    with pytest.raises(ServiceUnavailable, match="no answer"):
+        verify_customer(config_for(environment.url), RELEASE, "bre")
+    environment.encoding, environment.body = "identity", "[" * 100_000
+    with pytest.raises(ServiceUnavailable, match="not a JSON object"):
         verify_customer(config_for(environment.url), RELEASE, "bre")
 
 

@@ -58,3 +58,16 @@ def test_what_cannot_be_removed_is_told_and_hides_nothing_else(
     sweep(config)
     assert not old_log.exists()
     assert "left behind" in caplog.text
+
+
+def test_an_engine_that_is_away_ends_no_run_that_may_not_need_it(
+    config: Config, old_log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    containers.engine.cache_clear()
+    try:
+        sweep(config)
+    finally:
+        containers.engine.cache_clear()
+    assert not old_log.exists()
+    assert "no Docker Engine" in caplog.text
