@@ -14,7 +14,7 @@ from tasks.failpoints import reach
 from tasks.gitops import freeze as freezing
 from tasks.gitops import propose as proposals
 from tasks.gitops.again import MOVES
-from tasks.gitops.soaked import soak_left
+from tasks.gitops.soaked import soak_seconds
 from tasks.models import (
     Edit,
     Edits,
@@ -69,7 +69,7 @@ def promote_ring(config: Config, request: ReleaseRequest, plan: Plan, ring: Ring
     outcomes, watched = _watch(config, plan.release, commit)
     reach("ring:watched")
     newer = None
-    if not request.passes("soak") and (seconds := _soak_seconds(config, plan, ring, commit)):
+    if not request.passes("soak") and (seconds := soak_seconds(config, plan, ring, commit)):
         outcomes, newer = _soak(config, request, plan.release, ring.name, seconds, commit, outcomes)
     outcomes, tip = _put_back(config, plan.release, commit, outcomes)
     stopped = endings.too_many_failures(config, ring.name, outcomes)
@@ -159,14 +159,6 @@ def _seen(started: Sequence[tuple[list[str], PrefectFuture]]) -> dict[str, Any]:
         result = future.result(raise_on_failure=False)
         seen |= result if isinstance(result, dict) else dict.fromkeys(names, result)
     return seen
-
-
-def _soak_seconds(config: Config, plan: Plan, ring: RingPlan, commit: RingCommit) -> float:
-    """How long the ring is to soak; what an earlier release wrote has soaked since then, and for nobody where nobody moves behind it."""
-    if commit.created:
-        return ring.soak_seconds
-    behind = plan.rings[[r.name for r in plan.rings].index(ring.name) + 1 :]
-    return soak_left(config, commit, ring.soak_seconds) if any(r.moving for r in behind) else 0.0
 
 
 def _soak(

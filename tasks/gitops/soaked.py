@@ -1,11 +1,19 @@
-"""How much of its soak a ring still has before it where this release had nothing to write: it runs these images already."""
+"""How long a ring soaks, also where this release had nothing to write in it: it runs these images already."""
 
 import time
 
 from tasks.config.model import Config
 from tasks.gitops import state
 from tasks.gitops.tip import Tip
-from tasks.models import RingCommit
+from tasks.models import Plan, RingCommit, RingPlan
+
+
+def soak_seconds(config: Config, plan: Plan, ring: RingPlan, commit: RingCommit) -> float:
+    """How long the ring is to soak: all of it when it was just written, else what is left, and only where somebody moves behind it."""
+    if commit.created:
+        return ring.soak_seconds
+    behind = plan.rings[[r.name for r in plan.rings].index(ring.name) + 1 :]
+    return soak_left(config, commit, ring.soak_seconds) if any(r.moving for r in behind) else 0.0
 
 
 def soak_left(config: Config, commit: RingCommit, seconds: float) -> float:
