@@ -61,9 +61,10 @@ def test_a_revision_carries_a_release_when_it_comes_after_it_with_its_images(wor
     assert carried(other, "c001")
     newer = world.promote(1, "c001").commit
     gone = world.person({path_of("c001"): None})
-    for revision, customer in ((other, "c000"), (newer, "c001"), (gone, "c001")):
-        with pytest.raises(Superseded, match=f"{customer}: .* no longer has"):
+    for revision, customer, moved_on in ((other, "c000", False), (newer, "c001", True), (gone, "c001", True)):
+        with pytest.raises(ReleaseRefused, match=f"{customer}: .* no longer has") as told:
             carried(revision, customer)
+        assert isinstance(told.value, Superseded) is moved_on, "a person's image is no newer release"
 
 
 def test_a_revision_of_another_line_carries_nothing(world: World) -> None:
