@@ -222,6 +222,14 @@ MUTANTS = (
         "carries",
     ),
     Mutant(
+        "who took the release back counts as moved on",
+        "carries.py",
+        'return Order(config, release.commit).of(stated.release.commit) != "newer"',
+        "return False",
+        GATES,
+        "carries",
+    ),
+    Mutant(
         "revisions of other lines carry the release",
         "carries.py",
         "not mirror.has_commit(revision) or not mirror.is_ancestor(commit, revision)",
