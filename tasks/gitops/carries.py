@@ -85,6 +85,8 @@ def _departed(config: Config, layout: Layout, release: Release, customer: str) -
         stated = state.of(layout.tip, customer)
         kind = ReleaseRefused if _is_taken_back(config, layout, release, stated) else Superseded
         runs = f"is to run {stated.release.commit[:7]}" if stated.release else "has no release"
+        if kind is ReleaseRefused and stated.release and stated.release.commit == release.commit:
+            runs = "has another image than that, put there by hand"
         held = f", held by {stated.hold.owner}: {stated.hold.reason}" if stated.hold else ""
     except CannotEdit as error:
         runs, held = error.problem, ""
